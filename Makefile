@@ -1,0 +1,106 @@
+# The only door: whatever a developer or a CI runs is a target of this file.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint types laws generate verify bench setup
+.PHONY: verify-protos verify-lock verify-compatible
+
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV PYTHONHOME
+# A user without a home of their own keeps what tools cache beside what they installed.
+ifeq ($(shell [ -w "$${XDG_CACHE_HOME:-$$HOME}" ] && echo yes),)
+export XDG_CACHE_HOME := $(CURDIR)/.venv/cache
+endif
+
+# Arguments for the tool behind a target: make test ARGS="-k batcher -x"
+ARGS ?=
+# The interpreter that .venv is built with; the first of these that is new enough.
+PYTHON ?= python3.11 python3.12 python3.13 python3.14 python3 python
+# The commit whose protos verify holds these to; empty: the newest that differs.
+AGAINST ?=
+
+help: ## show this list
+	@echo 'Parley: agents that talk by text message.'; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo; echo 'ARGS="..." reaches the tool (demo, up, test, types, bench); PYTHON=... chooses the interpreter.'
+
+demo: .venv/installed ## watch a text come in, be answered and go out; no account needed
+	.venv/bin/parley demo $(ARGS)
+
+up: .venv/installed ## start every service on this machine, with a simulated Twilio
+	.venv/bin/parley up $(ARGS)
+
+test: .venv/installed ## run every test
+	.venv/bin/pytest $(ARGS)
+
+lint: .venv/installed ## check style: ruff, its formatter, buf
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	cd protos && ../.venv/bin/buf lint
+
+types: .venv/installed ## check types: mypy --strict
+	.venv/bin/mypy services tests bench agents $(ARGS)
+
+laws: .venv/installed ## check the laws of ARCHITECTURE.md: who imports whom, what a module may hold
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/pytest tests/laws
+
+generate: .venv/installed ## write protos/gen and uv.lock anew
+	PATH="$(CURDIR)/.venv/bin:$$PATH" protos/generate
+	.venv/bin/uv lock
+
+verify: verify-protos verify-lock verify-compatible ## prove that nothing generated has drifted and no contract broke
+
+bench: .venv/installed ## measure: turns per second and CPU per turn, every service its own process
+	.venv/bin/python -m bench $(ARGS)
+
+verify-protos: .venv/installed
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && PATH="$(CURDIR)/.venv/bin:$$PATH" protos/generate "$$fresh" && \
+	if diff -r -x __pycache__ protos/gen "$$fresh"; then echo 'protos/gen is what the protos say.'; \
+	else echo 'protos/gen is not what the protos say: run make generate and commit.' >&2; exit 1; fi
+
+verify-lock: .venv/installed
+	.venv/bin/uv lock --check
+
+# What was promised: the protos where this branch left main; on main, the last state that differs from this one.
+verify-compatible: .venv/installed
+	@for commit in $(or $(AGAINST),$$(git merge-base HEAD origin/main 2>/dev/null) $$(git merge-base HEAD main 2>/dev/null) HEAD \
+	  $$(git log -1 --format=%H^ -- protos/parley 2>/dev/null)) none; do \
+	  git cat-file -e "$$commit:./protos/parley" 2>/dev/null && ! git diff --quiet "$$commit" -- protos/parley && break; done; \
+	if [ "$$commit" = none ]; then echo 'buf breaking: skipped, git knows no earlier state of protos/parley.'; exit 0; fi; \
+	promised=$$(mktemp -d) && trap 'rm -rf "$$promised"' EXIT && git archive "$$commit" protos | tar -x -C "$$promised" && \
+	echo "buf breaking: against $$(git log -1 --format='%h %s' "$$commit")" && \
+	cd protos && ../.venv/bin/buf breaking --against "$$promised/protos"
+
+# --- the environment: .venv, with everything that uv.lock names -------------------------------------------------
+
+setup: .venv/installed
+
+.venv/installed: uv.lock $(wildcard pyproject.toml */pyproject.toml services/*/pyproject.toml)
+	@$(if $(INTACT),:,$(build-environment))
+	.venv/bin/uv sync --frozen
+	@pwd -P > $@
+
+# An environment holds absolute paths: a checkout that was moved, and one whose interpreter is gone, is built anew.
+INTACT := $(shell [ "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)" ] && .venv/bin/python -Ic 'import uv' 2>/dev/null && echo yes)
+ifeq ($(INTACT),)
+.PHONY: .venv/installed
+endif
+
+UV := $(shell sed -n 's/^ *"\(uv==[0-9.]*\)".*/\1/p' pyproject.toml)
+
+define build-environment
+for python in $(PYTHON) none; do \
+  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; done; \
+if [ "$$python" = none ]; then \
+  echo 'Parley needs Python 3.11 or newer, and found none among: $(PYTHON)' >&2; \
+  echo 'Install it (Debian, Ubuntu: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3' >&2; exit 1; fi; \
+echo "Building .venv with $$python; the first time takes about a minute."; \
+if "$$python" -c 'import ensurepip' 2>/dev/null; then \
+  rm -rf .venv && "$$python" -m venv .venv && .venv/bin/python -m pip install --quiet $(UV); \
+elif "$$python" -m pip --version >/dev/null 2>&1; then \
+  rm -rf .venv && "$$python" -m venv --without-pip .venv && "$$python" -m pip --python .venv/bin/python install --quiet $(UV); \
+else \
+  echo "$$python can build no virtual environment: it has neither ensurepip nor pip." >&2; \
+  echo 'Install them (Debian, Ubuntu: apt-get install python3-venv) or name another: make PYTHON=/path/to/python3' >&2; exit 1; fi
+endef
