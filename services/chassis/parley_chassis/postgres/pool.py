@@ -1,0 +1,219 @@
+"""Connections for the statements that run for every text: prepared, two round trips a transaction, errors named.
+
+SQLAlchemy describes tables and writes the statements that people wait for; these few run some hundred times a
+second and go to psycopg as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from parley_chassis.errors import Unavailable
+from parley_chassis.settings import SettingsError
+
+Row = TupleRow
+Connection = psycopg.AsyncConnection[TupleRow]
+
+# A plan is made once for each statement. Generic plans prepared on tables that were never analysed would scan them
+# for good, so sequential and bitmap scans are priced out on these connections.
+OPTIONS = (
+    "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000 "
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off"
+)
+
+PATIENCE = 10.0
+"""Seconds after which a connection in use is cut: the server's own limits say nothing while it is frozen."""
+START = 10.0
+"""Seconds to wait for a server that is starting too."""
+PAUSE = 0.25
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL did not answer, or answered that it cannot now. Whether a commit took place may not be known."""
+
+    reason = "DATABASE_UNAVAILABLE"
+
+
+class Transaction:
+    """One transaction on one connection. Leaving it without `commit` rolls back."""
+
+    def __init__(self, connection: Connection, pipeline: AsyncExitStack) -> None:
+        self._connection = connection
+        self._pipeline = pipeline
+        self._is_over = False
+
+    async def fetch(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a statement. An error of what was queued before it shows here."""
+        cursor = await self._execute(statement, parameters)
+        return await cursor.fetchall()
+
+    async def queue(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> psycopg.AsyncCursor[Row]:
+        """Sends a statement together with the next one that is waited for; its rows may be fetched after that."""
+        return await self._execute(statement, parameters)
+
+    async def commit(self) -> None:
+        """Commits, in the same round trip as what is queued. The transaction is over then.
+
+        Raises the first error of what was queued; nothing is committed then.
+        """
+        cursor = await self._connection.execute("COMMIT")
+        self._is_over = True
+        try:
+            # Leaving the pipeline waits for all its answers; to ask for them before would be a round trip more.
+            await self._pipeline.aclose()
+        except errors.PipelineAborted as error:
+            raise error.__context__ or error from None
+        if cursor.statusmessage != "COMMIT":
+            raise RuntimeError("nothing was committed: an error of this transaction was caught and passed over")
+
+    async def _execute(self, statement: LiteralString, parameters: Sequence[Any]) -> psycopg.AsyncCursor[Row]:
+        if self._is_over:
+            raise RuntimeError("the transaction is over")
+        return await self._connection.execute(statement, parameters, prepare=True)
+
+
+class Database:
+    """A pool of connections to one database, for one service's role.
+
+    Raises DatabaseUnavailable for whatever is no fault of the statement's: the caller may repeat by key. Errors that
+    are, such as psycopg.IntegrityError, pass, with a text that repeats none of the values.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction whose BEGIN travels with its first statement."""
+        async with self._connection() as connection:
+            try:
+                async with AsyncExitStack() as pipeline:
+                    await pipeline.enter_async_context(connection.pipeline())
+                    await connection.execute("BEGIN")
+                    yield Transaction(connection, pipeline)
+            finally:
+                await _roll_back(connection)
+
+    async def run(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> list[Row]:
+        """One statement as a transaction of its own; its rows, or [] where it returns none."""
+        async with self._connection() as connection:
+            cursor = await connection.execute(statement, parameters, prepare=True)
+            return await cursor.fetchall() if cursor.description else []
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        try:
+            connection = await self._take()
+            timer = asyncio.get_running_loop().call_later(PATIENCE, _cut, connection)
+            try:
+                yield connection
+            finally:
+                timer.cancel()
+                await self._pool.putconn(connection)
+        except (psycopg.Error, PoolTimeout) as error:
+            if _is_transient(error):
+                raise DatabaseUnavailable(f"the database is unavailable ({type(error).__name__})") from None
+            _silence(error)
+            raise
+
+    async def _take(self) -> Connection:
+        """A connection that is alive as far as can be told without asking the server."""
+        while True:
+            connection = await self._pool.getconn()
+            if not _has_input(connection):
+                return connection
+            # Nothing comes in on an idle connection but the news of its end. The pool replaces what is closed.
+            await connection.close()
+            await self._pool.putconn(connection)
+
+
+def _has_input(connection: Connection) -> bool:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _cut(connection: Connection) -> None:
+    """Makes the connection look closed by the server, so that whoever waits on it stops waiting."""
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+async def _roll_back(connection: Connection) -> None:
+    if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        await connection.execute("ROLLBACK")
+
+
+def _is_transient(error: Exception) -> bool:
+    if isinstance(error, errors.PipelineAborted):
+        return False  # an error before it was passed over
+    if isinstance(error, errors.ReadOnlySqlTransaction | errors.IdleInTransactionSessionTimeout):
+        return True  # it is a standby now; the loop was held up for long
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def _silence(error: Exception) -> None:
+    """Takes the values out of the error's text, for whoever prints it; `diag` still has the names."""
+    if isinstance(error, psycopg.Error):
+        names = (error.sqlstate, error.diag.table_name, error.diag.column_name, error.diag.constraint_name)
+        error.args = (" ".join(name for name in names if name),)
+
+
+@asynccontextmanager
+async def database(url: str, *, application: str, size: int = 8) -> AsyncIterator[Database]:
+    """Opens `size` connections to `url` as `application`; raises DatabaseUnavailable when it cannot.
+
+    `url` is postgresql://... or a libpq connection string; raises SettingsError when it is neither.
+    """
+    await _reach(url)
+    pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        url,
+        kwargs={"autocommit": True, "application_name": application, "options": OPTIONS},
+        min_size=size,
+        max_size=size,
+        timeout=2.0,
+        open=False,
+        # After that the next who needs a connection tries again at once, where the pool would double its pauses.
+        reconnect_timeout=2.0,
+    )
+    try:
+        await pool.open(wait=True, timeout=START)
+    except PoolTimeout:
+        raise DatabaseUnavailable(f"the database does not let in {size} connections: raise max_connections") from None
+    try:
+        yield Database(pool)
+    finally:
+        await pool.close()
+
+
+async def _reach(url: str) -> None:
+    """Returns when the server lets us in; waits for one that is starting."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise SettingsError(["the database URL is none: write postgresql://user:password@host:5432/name"]) from None
+    deadline = asyncio.get_running_loop().time() + START
+    while True:
+        try:
+            connection = await psycopg.AsyncConnection.connect(url, connect_timeout=2)
+        except psycopg.OperationalError as error:
+            if asyncio.get_running_loop().time() >= deadline:
+                reason = str(error).partition("\n")[0]
+                raise DatabaseUnavailable(f"the database does not answer: {reason}") from None
+            await asyncio.sleep(PAUSE)
+        else:
+            await connection.close()
+            return
