@@ -1,0 +1,1 @@
+"""What connects the session service to PostgreSQL, to agents and to the notifier."""

@@ -1,0 +1,142 @@
+"""Calls agents over gRPC: our own engine by one stream of frames for many turns, a foreign agent turn by turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+
+from parley.agent.v1 import agent_pb2, agent_service_pb2_grpc
+from parley_chassis.grpc_channel import call_metadata, open_channel
+from parley_chassis.settings import ProcessSettings
+from parley_session.adapters.turn_stream import UNIMPLEMENTED, TurnStream
+from parley_session.domain.effects import RunTurn
+from parley_session.domain.events import Answer
+from parley_session.domain.thread import AgentSettings, EndReason, Greeting, TurnKind
+from parley_session.ports import AgentAway, AgentDescription, AgentFailed, HistoryItem
+
+ANY = "*"
+DESCRIBE_TIMEOUT = 5.0
+AWAY = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE.value[0],
+        grpc.StatusCode.NOT_FOUND.value[0],
+        grpc.StatusCode.RESOURCE_EXHAUSTED.value[0],
+    }
+)
+
+
+class GrpcAgents:
+    """The Agents port over gRPC. `addresses` maps agent names, or `*` for all others, to `host:port`s."""
+
+    def __init__(self, addresses: Mapping[str, Sequence[str]], process: ProcessSettings, turn_timeout: float) -> None:
+        self._metadata = call_metadata(process)
+        self._timeout = turn_timeout
+        self._servers = {
+            name: [AgentServer(address, process, self._metadata) for address in several]
+            for name, several in addresses.items()
+        }
+        self._next = 0
+
+    async def run_turn(self, run: RunTurn, history: Sequence[HistoryItem]) -> Answer:
+        server = self._server(run.session.agent)
+        outcome = await server.run(turn_request(run, history, self._timeout), self._timeout)
+        if outcome.HasField("error"):
+            raise AgentAway if outcome.error.code in AWAY else AgentFailed
+        response = outcome.response
+        return Answer(run.turn.id, run.turn.fence, tuple(response.replies), response.state, response.hang_up)
+
+    async def describe(self, name: str) -> AgentDescription:
+        server = self._server(name)
+        request = agent_pb2.DescribeAgentRequest(agent=name)
+        try:
+            response = await server.stub.DescribeAgent(request, timeout=DESCRIBE_TIMEOUT, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            raise (AgentAway if error.code().value[0] in AWAY else AgentFailed) from None
+        server.streams = response.serves_run_turns
+        return AgentDescription(response.version, _settings(response.settings))
+
+    def _server(self, agent: str) -> AgentServer:
+        servers = self._servers.get(agent) or self._servers.get(ANY)
+        if not servers:
+            raise AgentAway
+        self._next += 1
+        # A server whose stream is down is passed over while another one's is up.
+        ready = [server for server in servers if server.up] or servers
+        return ready[self._next % len(ready)]
+
+    async def close(self) -> None:
+        for servers in self._servers.values():
+            for server in servers:
+                await server.close()
+
+
+class AgentServer:
+    """One address that serves agents."""
+
+    def __init__(self, address: str, process: ProcessSettings, metadata: tuple[tuple[str, str], ...]) -> None:
+        self._channel = open_channel(address, process)
+        self.stub = agent_service_pb2_grpc.AgentServiceStub(self._channel)
+        self._metadata = metadata
+        self._stream = TurnStream(self._channel, lambda: self.stub.RunTurns(metadata=metadata))
+        self.streams = True
+        """Whether it serves RunTurns; assumed until it says otherwise."""
+
+    @property
+    def up(self) -> bool:
+        return self._stream.up
+
+    async def run(self, request: agent_pb2.RunTurnRequest, timeout: float) -> agent_pb2.TurnOutcome:
+        if self.streams:
+            outcome = await self._stream.run(request, timeout)
+            if not (outcome.HasField("error") and outcome.error.code == UNIMPLEMENTED):
+                return outcome
+            self.streams = False
+        try:
+            response = await self.stub.RunTurn(request, timeout=timeout, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            return agent_pb2.TurnOutcome(error=agent_pb2.TurnError(code=error.code().value[0]))
+        return agent_pb2.TurnOutcome(response=response)
+
+    async def close(self) -> None:
+        await self._stream.close()
+        await self._channel.close()
+
+
+def turn_request(run: RunTurn, history: Sequence[HistoryItem], timeout: float) -> agent_pb2.RunTurnRequest:
+    thread, session, turn = run.thread, run.session, run.turn
+    request = agent_pb2.RunTurnRequest(
+        turn_id=turn.id,
+        fence=turn.fence,
+        session_id=session.id,
+        agent=session.agent,
+        channel=thread.channel,  # type: ignore[arg-type]
+        caller_number=thread.participant,
+        callee_number=thread.endpoint,
+        state=session.state,
+        history=[agent_pb2.HistoryItem(role=direction, text=text) for direction, text in history],  # type: ignore[arg-type]
+        timeout=Duration(seconds=int(timeout), nanos=int(timeout % 1 * 1e9)),
+        traceparent=turn.traceparent,
+    )
+    texts = [agent_pb2.Text(text=text.text, media_urls=text.media_urls) for text in run.texts]
+    if turn.kind is TurnKind.START:
+        greeting = session.settings.greeting
+        request.start.texts.extend(texts)
+        request.start.greet = greeting is not Greeting.ANSWER
+        request.start.answer = greeting is not Greeting.GREET
+    elif turn.kind is TurnKind.MESSAGE:
+        request.message.texts.extend(texts)
+    else:
+        request.end.reason = (session.end_reason or EndReason.ENDED_BY_AGENT).name
+    return request
+
+
+def _settings(settings: agent_pb2.AgentSettings) -> AgentSettings:
+    defaults = AgentSettings()
+    return AgentSettings(
+        Greeting(settings.greeting) if settings.greeting else defaults.greeting,
+        min(settings.settle.ToTimedelta(), timedelta(seconds=5)) if settings.HasField("settle") else defaults.settle,
+        settings.fallback_text or defaults.fallback_text,
+    )

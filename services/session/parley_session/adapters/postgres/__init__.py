@@ -1,0 +1,1 @@
+"""Everything of the session service that speaks SQL."""

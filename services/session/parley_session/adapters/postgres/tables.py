@@ -1,0 +1,129 @@
+"""The tables as SQLAlchemy describes them, for the statements that people wait for. Migrations create them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(schema="session")
+Time = DateTime(timezone=True)
+Id = Uuid(as_uuid=False)
+
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("number", Text(collation="C"), primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("create_time", Time, nullable=False),
+    Column("update_time", Time, nullable=False),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("name", Text(collation="C"), primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    Column("describe_time", Time, nullable=False),
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", SmallInteger, nullable=False),
+    Column("endpoint", Text(collation="C"), nullable=False),
+    Column("participant", Text(collation="C"), nullable=False),
+    Column("session_id", Id),
+    Column("last_position", BigInteger, nullable=False),
+    Column("last_inbound", BigInteger, nullable=False),
+    Column("taken", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("active_time", Time, nullable=False),
+    Column("create_time", Time, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("thread_id", Id, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("started", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("end_reason", SmallInteger),
+    Column("open_time", Time, nullable=False),
+    Column("end_time", Time),
+    Column("due_time", Time),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("thread_id", Id, nullable=False),
+    Column("session_id", Id, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("claimed", Boolean, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Column("wake_time", Time, nullable=False),
+    Column("away_since", Time),
+    Column("outcome", SmallInteger),
+    Column("traceparent", Text, nullable=False),
+    Column("create_time", Time, nullable=False),
+    Column("commit_time", Time),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("thread_id", Id, nullable=False),
+    Column("session_id", Id),
+    Column("turn_id", Id),
+    Column("position", BigInteger, nullable=False),
+    Column("direction", SmallInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("media_urls", JSONB),
+    Column("seq", BigInteger, nullable=False),
+    Column("delivery_state", SmallInteger, nullable=False),
+    Column("delivery_error", Integer, nullable=False),
+    Column("source_id", Text),
+    Column("ignore_reason", Text, nullable=False),
+    Column("fallback", Boolean, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("create_time", Time, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("source_id", Text(collation="C"), primary_key=True),
+    Column("message_id", Id, nullable=False),
+    Column("create_time", Time, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("message_id", Id, primary_key=True),
+    Column("next_submit_time", Time, nullable=False),
+    Column("submits", Integer, nullable=False),
+)

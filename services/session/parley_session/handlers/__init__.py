@@ -1,0 +1,1 @@
+"""One file for each use case: gather a batch, let the rules decide, commit, and do what follows."""

@@ -1,0 +1,113 @@
+"""Runs claimed turns: calls the agent, holds the lease meanwhile, and hands what became of it to the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from parley_chassis.errors import Unavailable
+from parley_chassis.telemetry import Telemetry
+from parley_session.domain.effects import RunTurn
+from parley_session.domain.events import Absence, Answer, Failure
+from parley_session.handlers.commit_turns import TurnResult
+from parley_session.ports import AgentAway, AgentFailed, Agents, HistoryItem, ThreadKey, ThreadStore
+
+log = logging.getLogger(__name__)
+
+COMMIT_PAUSE = 0.25
+"""Seconds between tries to commit a result while the database is away."""
+
+Commit = Callable[[TurnResult], Awaitable[bool]]
+
+
+@dataclass(slots=True)
+class Running:
+    fence: int
+    claimed_at: float
+    task: asyncio.Task[None]
+
+
+class RunTurns:
+    """The turns that this process has claimed. `limit` of them run at a time."""
+
+    def __init__(self, store: ThreadStore, agents: Agents, telemetry: Telemetry, *, lease: float, limit: int) -> None:
+        self._store = store
+        self._agents = agents
+        self._telemetry = telemetry
+        self._lease = lease
+        self._limit = limit
+        self._running: dict[str, Running] = {}
+        self._stopping = False
+
+    @property
+    def free_slots(self) -> int:
+        return 0 if self._stopping else self._limit - len(self._running)
+
+    def start(self, run: RunTurn, history: Sequence[HistoryItem], commit: Commit) -> None:
+        """Takes over a turn that has just been claimed for this process."""
+        task = asyncio.get_running_loop().create_task(self._run(run, history, commit))
+        # A turn that this process claims again, having lost its lease, takes the place of the older claim.
+        self._running[run.turn.id] = Running(run.turn.fence, time.monotonic(), task)
+
+    async def renew_leases(self) -> bool:
+        """Renews the leases of turns that take long; called a few times within a lease."""
+        old = time.monotonic() - self._lease / 4
+        claims = [(turn_id, r.fence) for turn_id, r in self._running.items() if r.claimed_at <= old]
+        if claims:
+            await self._store.renew_leases(claims, self._lease)
+        return False
+
+    async def stop(self, grace: float) -> None:
+        """Lets turns finish for `grace` seconds and gives the others back, so that nobody waits for their leases."""
+        self._stopping = True
+        tasks = [running.task for running in self._running.values()]
+        if tasks:
+            _, unfinished = await asyncio.wait(tasks, timeout=grace)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, run: RunTurn, history: Sequence[HistoryItem], commit: Commit) -> None:
+        try:
+            event = await self._call(run, history)
+            await self._commit(TurnResult(ThreadKey.of(run.thread), event), commit)
+        finally:
+            running = self._running.get(run.turn.id)
+            if running and running.fence == run.turn.fence:
+                del self._running[run.turn.id]
+
+    async def _call(self, run: RunTurn, history: Sequence[HistoryItem]) -> Answer | Failure | Absence:
+        turn = run.turn
+        try:
+            with self._telemetry.span("session.run_turn", turn.traceparent, {"parley.turn_id": turn.id}):
+                return await self._agents.run_turn(run, history)
+        except AgentAway:
+            return Absence(turn.id, turn.fence)
+        except AgentFailed:
+            log.warning("turn_failed", extra={"turn_id": turn.id, "attempt": turn.attempt})
+            return Failure(turn.id, turn.fence)
+        except asyncio.CancelledError:
+            # This process stops: somebody else runs the turn, and what the agent may still answer comes too late.
+            return Absence(turn.id, turn.fence)
+        except Exception:
+            log.exception("turn_failed", extra={"turn_id": turn.id, "attempt": turn.attempt})
+            return Failure(turn.id, turn.fence)
+
+    async def _commit(self, result: TurnResult, commit: Commit) -> None:
+        """Holds on to an answer while the database is away; once the lease is lost, the fence refuses it."""
+        give_up = time.monotonic() + 2 * self._lease
+        while True:
+            try:
+                await commit(result)
+                return
+            except Unavailable:
+                if time.monotonic() > give_up:
+                    log.warning("result_dropped", extra={"turn_id": result.event.turn_id})
+                    return
+            except Exception:
+                log.exception("commit_failed", extra={"turn_id": result.event.turn_id})
+                return
+            await asyncio.sleep(COMMIT_PAUSE)
