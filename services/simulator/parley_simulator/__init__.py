@@ -1,0 +1,1 @@
+"""A Twilio on loopback: REST API, signed webhooks, faults on demand. Never for production."""

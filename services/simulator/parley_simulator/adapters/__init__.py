@@ -1,0 +1,1 @@
+"""Sockets: the listeners and the client that calls webhooks."""

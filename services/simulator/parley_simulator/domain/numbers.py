@@ -1,0 +1,112 @@
+"""The account's phone numbers and what may be configured on them.
+
+Later kinds of sender (messaging services, an inventory to buy from) belong beside this file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from parley_simulator.domain.form import Form
+from parley_simulator.domain.keywords import TOLL_FREE_PREFIXES
+from parley_simulator.domain.refusals import Refusal
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+METHODS = ("GET", "POST")
+# Form field of the API -> attribute of Number.
+FIELDS = {
+    "FriendlyName": "friendly_name",
+    "SmsUrl": "sms_url",
+    "SmsMethod": "sms_method",
+    "SmsFallbackUrl": "sms_fallback_url",
+    "SmsFallbackMethod": "sms_fallback_method",
+    "SmsApplicationSid": "sms_application_sid",
+    "StatusCallback": "status_callback",
+    "StatusCallbackMethod": "status_callback_method",
+    "VoiceUrl": "voice_url",
+}
+
+
+@dataclass(slots=True)
+class Number:
+    """A phone number of the account; "" is an unset URL, as on the wire. Times are seconds since the epoch."""
+
+    sid: str
+    phone_number: str = field(repr=False)
+    created: float
+    updated: float
+    friendly_name: str = field(default="", repr=False)
+    sms_url: str = field(default="", repr=False)
+    sms_method: str = "POST"
+    sms_fallback_url: str = field(default="", repr=False)
+    sms_fallback_method: str = "POST"
+    sms_application_sid: str = ""
+    status_callback: str = field(default="", repr=False)
+    status_callback_method: str = "POST"
+    voice_url: str = field(default="", repr=False)
+    sms_capable: bool = True
+
+    def __post_init__(self) -> None:
+        self.friendly_name = self.friendly_name or friendly(self.phone_number)
+
+    @property
+    def kind(self) -> str:
+        return "tollfree" if self.phone_number.startswith(TOLL_FREE_PREFIXES) else "local"
+
+
+class Numbers:
+    """The numbers by phone number and by sid, in the order they came."""
+
+    def __init__(self) -> None:
+        self._by_phone: dict[str, Number] = {}
+        self._by_sid: dict[str, Number] = {}
+
+    def __iter__(self) -> Iterator[Number]:
+        return iter(self._by_phone.values())
+
+    def add(self, number: Number) -> None:
+        self._by_phone[number.phone_number] = number
+        self._by_sid[number.sid] = number
+
+    def find(self, phone_number: str) -> Number | None:
+        return self._by_phone.get(phone_number)
+
+    def get(self, sid: str) -> Number | None:
+        return self._by_sid.get(sid)
+
+
+def friendly(phone_number: str) -> str:
+    """`+18089255327` as `(808) 925-5327`; other countries' numbers as they are."""
+    if phone_number.startswith("+1") and len(phone_number) == 12:
+        return f"({phone_number[2:5]}) {phone_number[5:8]}-{phone_number[8:]}"
+    return phone_number
+
+
+def update(number: Number, form: Form, now: float) -> None:
+    """Applies the fields that are in the form, all or none. Raises Refusal 21402, 21403 or 21406."""
+    changes = {attribute: form.get(name) for name, attribute in FIELDS.items() if name in form}
+    for attribute, value in changes.items():
+        if attribute.endswith("method") and value.upper() not in METHODS:
+            raise Refusal(21403, f"{attribute} is not a valid HTTP method")
+        if attribute.endswith(("url", "callback")) and value and not is_http_url(value):
+            raise Refusal(21402, f"{attribute} is not a valid URL")
+    if len(changes.get("friendly_name", "")) > 64:
+        raise Refusal(20422, "FriendlyName must be at most 64 characters")
+    if changes.get("sms_fallback_url") and not changes.get("sms_url", number.sms_url):
+        raise Refusal(21406, "SmsFallbackUrl needs an SmsUrl")
+    for attribute, value in changes.items():
+        setattr(number, attribute, value.upper() if attribute.endswith("method") else value)
+    number.updated = now
+
+
+def is_http_url(url: str) -> bool:
+    """http or https with a host that Twilio accepts (no underscore); loopback and private hosts are fine here."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and "_" not in (host or "") and len(url) <= 4000

@@ -1,0 +1,78 @@
+"""Everything the simulated Twilio knows about its one account."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from parley_simulator.domain.faults import FaultSchedule
+from parley_simulator.domain.lifecycle import SenderQueues
+from parley_simulator.domain.messages import MessageLog
+from parley_simulator.domain.numbers import Numbers
+
+RECORDS_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`api_keys` maps a key's sid to its secret; they open the REST API and never sign webhooks."""
+
+    sid: str
+    auth_token: str = field(repr=False)
+    api_keys: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True)
+class Limits:
+    """0 is without limit. `queue_seconds`: how long a sender's queue may be."""
+
+    concurrency: int = 0
+    segments_per_second: float = 0.0
+    queue_seconds: float = 36_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What Twilio would show in its debugger."""
+
+    code: int
+    sid: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class HookRecord:
+    """One webhook: `kind` is inbound, fallback or status; `about` the message status that a status callback told."""
+
+    kind: str
+    sid: str
+    about: str
+    attempts: tuple[str, ...]
+    """What each attempt came to: an HTTP status, or the reason why there was none."""
+    delivered: bool
+
+
+@dataclass(slots=True)
+class World:
+    account: Account
+    limits: Limits
+    faults: FaultSchedule
+    numbers: Numbers = field(default_factory=Numbers)
+    log: MessageLog = field(default_factory=MessageLog)
+    opt_outs: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    """(number, participant) pairs that Twilio blocks."""
+    queues: SenderQueues = field(default_factory=SenderQueues)
+    alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
+    hooks: deque[HookRecord] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
+    requests: Counter[str] = field(default_factory=Counter)
+    """Answers of the REST API by `operation status`; `cut` for a status when the connection was cut."""
+
+    def forget(self) -> None:
+        """All but the account, its numbers and its limits."""
+        self.log.clear()
+        self.faults.clear()
+        self.opt_outs.clear()
+        self.queues.clear()
+        self.alerts.clear()
+        self.hooks.clear()
+        self.requests.clear()

@@ -1,0 +1,1 @@
+"""What happens when something is asked of the simulated Twilio: one file per case."""

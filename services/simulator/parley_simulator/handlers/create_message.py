@@ -1,0 +1,29 @@
+"""POST Messages.json: judges the request and accepts the message."""
+
+from __future__ import annotations
+
+from parley_simulator.domain.creation import judge
+from parley_simulator.domain.form import Form
+from parley_simulator.domain.messages import Message
+from parley_simulator.domain.refusals import Refusal
+from parley_simulator.domain.world import World
+from parley_simulator.handlers.accept_outbound import AcceptOutbound
+from parley_simulator.ports import Clock
+
+
+class CreateMessage:
+    def __init__(self, world: World, clock: Clock, accept: AcceptOutbound) -> None:
+        self._world = world
+        self._clock = clock
+        self._accept = accept
+
+    def __call__(self, form: Form, token: str) -> Message:
+        """Raises Refusal; then nothing has happened."""
+        world = self._world
+        draft = judge(form, world.numbers, world.opt_outs)
+        limits = world.limits
+        if limits.segments_per_second > 0 and world.queues.wait(draft.from_, self._clock()) > limits.queue_seconds:
+            raise Refusal(
+                21611, f"This 'From' number {draft.from_} has exceeded the maximum number of queued messages."
+            )
+        return self._accept(draft, token=token)
