@@ -1,0 +1,1 @@
+"""What the gateway stands on: the HTTP server, gRPC clients, mounted files."""

@@ -1,0 +1,129 @@
+"""Puts the gateway together and runs it: HTTP server, batches to the services behind, loops."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import Router
+
+from parley_chassis.batcher import Batcher
+from parley_chassis.lifecycle import loop_running
+from parley_chassis.logs import Pseudonyms
+from parley_chassis.settings import SettingsError
+from parley_chassis.telemetry import Telemetry
+from parley_gateway.adapters.accounts import FixedAccounts, MountedAccounts
+from parley_gateway.adapters.http_protocol import RequestLimits
+from parley_gateway.adapters.http_server import bind, serving
+from parley_gateway.adapters.intake import IntakeLimits
+from parley_gateway.adapters.notifier_client import GrpcDeliveries
+from parley_gateway.adapters.session_client import GrpcSessions
+from parley_gateway.domain.tally import Tally
+from parley_gateway.handlers.open_webhook import OpenWebhook
+from parley_gateway.handlers.receive_webhook import ReceiveWebhook
+from parley_gateway.handlers.report_delivery import ReportDelivery
+from parley_gateway.ports import Accounts
+from parley_gateway.routes import router
+from parley_gateway.routes.answers import REPORTED, STORED
+from parley_gateway.routes.health import Ready
+from parley_gateway.routes.webhooks import WebhookEndpoint
+from parley_gateway.settings import Settings
+from parley_gateway.workers import log_refusals, reload_accounts
+
+log = logging.getLogger(__name__)
+
+# One flush at a time keeps the texts of a participant in the order of their arrival, and fills the batches best.
+FLIGHTS = 1
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway. `url` is where it listens, `public_url` where Twilio is told to call."""
+
+    url: str
+    public_url: str
+    tally: Tally
+    batchers: dict[str, Batcher[Any, Any]]
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """Answers by status, refusals by reason, (items, flushes) by batcher."""
+        return {
+            "answers": dict(self.tally.answers),
+            "refusals": dict(self.tally.refusals),
+            "batches": {name: (batcher.items, batcher.batches) for name, batcher in self.batchers.items()},
+        }
+
+
+@asynccontextmanager
+async def running(settings: Settings, telemetry: Telemetry | None = None) -> AsyncIterator[Gateway]:
+    """Runs the gateway until left; then takes no more webhooks, answers those under way, and flushes what was taken.
+
+    Raises SettingsError when it cannot listen or cannot read the accounts.
+    """
+    async with AsyncExitStack() as stack:
+        if telemetry is None:
+            telemetry = Telemetry("gateway", settings.process)
+            stack.callback(telemetry.close)
+        tally = Tally()
+        accounts = await _accounts(settings, stack)
+        await stack.enter_async_context(
+            loop_running("log_refusals", log_refusals.LogRefusals(tally), interval=log_refusals.INTERVAL)
+        )
+        limits = IntakeLimits(settings.answer_timeout, settings.waiting_limit, BATCH, FLIGHTS)
+        sessions = GrpcSessions(
+            settings.session_address, settings.process, timeout=settings.call_timeout, limits=limits
+        )
+        stack.push_async_callback(sessions.close)
+        deliveries = GrpcDeliveries(
+            settings.notifier_address, settings.process, timeout=settings.call_timeout, limits=limits
+        )
+        stack.push_async_callback(deliveries.close)
+
+        bound = stack.enter_context(bind(settings.listen))
+        url = _url(bound)
+        public_url = settings.public_url or url
+        open_webhook = OpenWebhook(public_url, accounts, settings.field_limit)
+        receive = ReceiveWebhook(open_webhook, sessions, telemetry, Pseudonyms(settings.process.log_key))
+        ready = Ready()
+        app = _router(settings, receive, ReportDelivery(open_webhook, deliveries), ready, tally)
+        requests = RequestLimits(head=settings.head_limit, arrival=settings.receive_timeout)
+        drain = settings.receive_timeout + settings.answer_timeout
+        await stack.enter_async_context(serving(app, bound, requests, drain))
+        stack.callback(ready.stop)
+        log.info("gateway_listening", extra={"url": url, "public_url": public_url})
+        yield Gateway(url, public_url, tally, {"receive": sessions.batcher, "report": deliveries.batcher})
+
+
+async def _accounts(settings: Settings, stack: AsyncExitStack) -> Accounts:
+    if settings.twilio_accounts_file is None:
+        return FixedAccounts(settings.twilio_accounts)
+    try:
+        mounted = MountedAccounts(settings.twilio_accounts_file)
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError([f"PARLEY_GATEWAY_TWILIO_ACCOUNTS_FILE: {problem}"]) from None
+    reload = reload_accounts.ReloadAccounts(mounted)
+    await stack.enter_async_context(loop_running("reload_accounts", reload, interval=reload_accounts.INTERVAL))
+    return mounted
+
+
+def _router(settings: Settings, receive: ReceiveWebhook, report: ReportDelivery, ready: Ready, tally: Tally) -> Router:
+    return router(
+        WebhookEndpoint(receive, STORED, settings.body_limit, tally),
+        WebhookEndpoint(report, REPORTED, settings.body_limit, tally),
+        ready,
+    )
+
+
+def _url(bound: socket.socket) -> str:
+    """Where this machine reaches the socket."""
+    host, port = bound.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,1 @@
+"""What a webhook is and whether to believe it: forms, signatures, fields. Pure."""
