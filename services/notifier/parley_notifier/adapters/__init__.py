@@ -1,0 +1,1 @@
+"""What speaks to PostgreSQL, to Twilio and to the session service."""

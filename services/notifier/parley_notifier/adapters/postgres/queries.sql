@@ -1,0 +1,122 @@
+-- All statements of the notifier. A batch is one parameter: an array of ids, or one JSON array of rows.
+-- Whoever changes a lane or a delivery holds the lane's lock. Locks are taken in the order of thread ids, so that two
+-- batches never wait for each other in a circle; who finds lanes by their wake time skips what others hold.
+
+-- name: ensure_lanes
+-- A lane for every thread that has none. A pair of numbers that has a lane under another thread gets no second one.
+INSERT INTO notifier.lanes (thread_id, sender, participant)
+SELECT thread_id, sender, participant
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, sender text, participant text)
+ORDER BY thread_id
+ON CONFLICT DO NOTHING
+
+-- name: lock_lanes
+SELECT FROM notifier.lanes WHERE thread_id = ANY (%s::text::uuid[]) ORDER BY thread_id FOR UPDATE
+
+-- name: lock_lanes_of_deliveries
+SELECT FROM notifier.lanes
+WHERE thread_id = ANY (ARRAY(SELECT thread_id FROM notifier.deliveries WHERE id = ANY (%s::text::uuid[])))
+ORDER BY thread_id
+FOR UPDATE
+
+-- name: lock_due_lanes
+-- The lanes that are due, longest first, and some that are asked for by name. What somebody else holds is being
+-- looked at already.
+SELECT thread_id::text FROM (
+  SELECT thread_id FROM notifier.lanes
+  WHERE wake_time <= clock_timestamp()
+  ORDER BY wake_time
+  LIMIT %s
+  FOR UPDATE SKIP LOCKED
+) AS due
+UNION
+SELECT thread_id::text FROM (
+  SELECT thread_id FROM notifier.lanes WHERE thread_id = ANY (%s::text::uuid[]) FOR UPDATE SKIP LOCKED
+) AS named
+
+-- name: read_lanes
+-- Lanes, each with its next deliveries from the head on. Runs after the lock as a statement of its own, so that it
+-- sees what was committed before the lock was granted. Texts come along only where they may be sent or compared.
+SELECT date_part('epoch', clock_timestamp()), l.thread_id::text, l.sender, l.participant, l.next_seq, l.in_flight,
+  date_part('epoch', l.wake_time), d.id::text, d.seq,
+  CASE WHEN d.state IN ('pending', 'unknown') THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
+  date_part('epoch', d.started_time), date_part('epoch', d.due_time), date_part('epoch', d.absent_time),
+  d.sid, d.status, d.error_code, d.traceparent
+FROM notifier.lanes l
+LEFT JOIN LATERAL (
+  SELECT * FROM notifier.deliveries q
+  WHERE q.thread_id = l.thread_id AND q.seq >= l.next_seq
+  ORDER BY q.seq
+  LIMIT %s
+) d ON true
+WHERE l.thread_id = ANY (%s::text::uuid[])
+
+-- name: read_deliveries
+SELECT d.thread_id::text, d.id::text, d.seq,
+  CASE WHEN d.state IN ('pending', 'unknown') THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
+  date_part('epoch', d.started_time), date_part('epoch', d.due_time), date_part('epoch', d.absent_time),
+  d.sid, d.status, d.error_code, d.traceparent
+FROM notifier.deliveries d
+WHERE d.id = ANY (%s::text::uuid[])
+
+-- name: insert_deliveries
+INSERT INTO notifier.deliveries (id, thread_id, seq, text, segments, state, canceled, attempt, owner, started_time,
+  due_time, sid, status, error_code, traceparent, create_time)
+SELECT i.id, i.thread_id, i.seq, i.text, i.segments, i.state, i.canceled, i.attempt, i.owner,
+  to_timestamp(i.started_time), to_timestamp(i.due_time), '', '', 0, i.traceparent, to_timestamp(i.create_time)
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, seq bigint, text text, segments smallint,
+  state text, canceled boolean, attempt integer, owner text, started_time float8, due_time float8, traceparent text,
+  create_time float8)
+
+-- name: update_deliveries
+UPDATE notifier.deliveries d SET state = i.state, canceled = i.canceled, attempt = i.attempt, owner = i.owner,
+  started_time = to_timestamp(i.started_time), due_time = to_timestamp(i.due_time),
+  absent_time = to_timestamp(i.absent_time), sid = i.sid, status = i.status, error_code = i.error_code
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, state text, canceled boolean, attempt integer, owner text,
+  started_time float8, due_time float8, absent_time float8, sid text, status text, error_code integer)
+WHERE d.id = i.id
+
+-- name: update_lanes
+UPDATE notifier.lanes l SET next_seq = i.next_seq, in_flight = i.in_flight, wake_time = to_timestamp(i.wake_time)
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, next_seq bigint, in_flight bigint, wake_time float8)
+WHERE l.thread_id = i.thread_id
+
+-- name: insert_attempts
+-- A finding that is written again after an unknown commit is the same finding.
+INSERT INTO notifier.attempts (delivery_id, attempt, started_time, finished_time, outcome, http_status, error_code,
+  sid, request_id)
+SELECT i.delivery_id, i.attempt, to_timestamp(i.started_time), to_timestamp(i.finished_time), i.outcome,
+  i.http_status, i.error_code, i.sid, i.request_id
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(delivery_id uuid, attempt integer, started_time float8,
+  finished_time float8, outcome text, http_status smallint, error_code integer, sid text, request_id text)
+ON CONFLICT (delivery_id, attempt) DO NOTHING
+
+-- name: insert_reports
+INSERT INTO notifier.reports (message_sid, status, delivery_id, error_code, receive_time)
+SELECT i.message_sid, i.status, i.delivery_id, i.error_code, to_timestamp(i.receive_time)
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(message_sid text, status text, delivery_id uuid, error_code integer,
+  receive_time float8)
+ON CONFLICT (message_sid, status) DO NOTHING
+
+-- name: known_sids
+-- Which of these messages of one pair of numbers belong to its other deliveries.
+SELECT sid FROM notifier.deliveries WHERE thread_id = %s::text::uuid AND id <> %s::text::uuid AND sid = ANY (%s)
+
+-- name: remember_unrecorded
+INSERT INTO notifier.unrecorded AS u (delivery_id)
+SELECT DISTINCT id FROM unnest(%s::text::uuid[]) AS i(id) ORDER BY id
+ON CONFLICT (delivery_id) DO UPDATE SET times = u.times + 1
+
+-- name: read_unrecorded
+SELECT u.delivery_id::text, u.times, l.sender, d.state, d.sid, d.status, d.error_code
+FROM notifier.unrecorded u
+JOIN notifier.deliveries d ON d.id = u.delivery_id
+JOIN notifier.lanes l ON l.thread_id = d.thread_id
+ORDER BY u.delivery_id
+LIMIT %s
+
+-- name: forget_unrecorded
+-- Unless telling it has failed once more in the meantime: then it changed after it was read.
+DELETE FROM notifier.unrecorded u
+USING jsonb_to_recordset(%s::text::jsonb) AS i(delivery_id uuid, times integer)
+WHERE u.delivery_id = i.delivery_id AND u.times = i.times

@@ -1,0 +1,151 @@
+"""Translates between rows and the values of the domain. Times are seconds of the database's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from parley_chassis.postgres.pool import Row
+from parley_notifier.domain.delivery import Delivery, State
+from parley_notifier.domain.facts import Report, Submission
+from parley_notifier.domain.lane import Lane
+from parley_notifier.domain.reports import record_of
+from parley_notifier.ports import Attempt, Unrecorded
+
+STATES = {state.value: state for state in State}
+
+
+def dump(rows: Iterable[dict[str, Any]]) -> str:
+    return orjson.dumps(list(rows)).decode()
+
+
+def ids(values: Iterable[str]) -> str:
+    """An array of UUIDs as PostgreSQL writes it: much cheaper to pass than a list."""
+    return "{" + ",".join(values) + "}"
+
+
+def lane_of(row: Row) -> Lane:
+    """From a row of `read_lanes`."""
+    return Lane(*row[1:7])
+
+
+def delivery_of(thread_id: str, columns: Sequence[Any]) -> Delivery:
+    """From the columns of a delivery, `id` to `traceparent`."""
+    (
+        id_,
+        seq,
+        text,
+        state,
+        canceled,
+        attempt,
+        owner,
+        started_time,
+        due_time,
+        absent_time,
+        sid,
+        status,
+        error_code,
+        traceparent,
+    ) = columns
+    return Delivery(
+        id=id_,
+        thread_id=thread_id,
+        seq=seq,
+        text=text,
+        state=STATES[state],
+        attempt=attempt,
+        owner=owner,
+        started_time=started_time,
+        due_time=due_time,
+        absent_time=absent_time,
+        sid=sid,
+        status=status,
+        error_code=error_code,
+        canceled=canceled,
+        traceparent=traceparent,
+    )
+
+
+def unrecorded_of(row: Row) -> Unrecorded:
+    delivery_id, times, sender, state, sid, status, error_code = row
+    delivery = Delivery(
+        id=delivery_id, thread_id="", seq=0, text="", state=STATES[state], sid=sid, status=status, error_code=error_code
+    )
+    return Unrecorded(delivery_id, record_of(delivery, sender), times)
+
+
+def pair_row(submission: Submission) -> dict[str, Any]:
+    return {
+        "thread_id": submission.thread_id,
+        "sender": submission.sender,
+        "participant": submission.participant,
+    }
+
+
+def lane_row(lane: Lane) -> dict[str, Any]:
+    return {
+        "thread_id": lane.thread_id,
+        "next_seq": lane.next_seq,
+        "in_flight": lane.in_flight,
+        "wake_time": lane.wake_time,
+    }
+
+
+def new_delivery_row(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "thread_id": delivery.thread_id,
+        "seq": delivery.seq,
+        "text": delivery.text,
+        "segments": delivery.segments,
+        "state": delivery.state,
+        "canceled": delivery.canceled,
+        "attempt": delivery.attempt,
+        "owner": delivery.owner,
+        "started_time": delivery.started_time,
+        "due_time": delivery.due_time,
+        "traceparent": delivery.traceparent,
+        "create_time": delivery.create_time,
+    }
+
+
+def delivery_row(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "state": delivery.state,
+        "canceled": delivery.canceled,
+        "attempt": delivery.attempt,
+        "owner": delivery.owner,
+        "started_time": delivery.started_time,
+        "due_time": delivery.due_time,
+        "absent_time": delivery.absent_time,
+        "sid": delivery.sid,
+        "status": delivery.status,
+        "error_code": delivery.error_code,
+    }
+
+
+def attempt_row(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "delivery_id": attempt.delivery_id,
+        "attempt": attempt.attempt,
+        "started_time": attempt.started_time,
+        "finished_time": attempt.finished_time,
+        "outcome": attempt.outcome,
+        "http_status": attempt.answer.http_status,
+        "error_code": attempt.answer.error_code,
+        "sid": attempt.answer.sid,
+        "request_id": attempt.answer.request_id,
+    }
+
+
+def report_row(report: Report) -> dict[str, Any]:
+    return {
+        "message_sid": report.message_sid,
+        "status": report.status,
+        "delivery_id": report.delivery_id,
+        "error_code": report.error_code,
+        "receive_time": report.receive_time,
+    }

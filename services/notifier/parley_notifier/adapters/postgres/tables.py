@@ -1,0 +1,73 @@
+"""The tables of the schema `notifier`, as SQLAlchemy describes them. Migrations create them."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, Table, Text, Uuid
+
+metadata = MetaData(schema="notifier")
+Time = DateTime(timezone=True)
+Id = Uuid(as_uuid=False)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("thread_id", Id, primary_key=True),
+    Column("sender", Text(collation="C"), nullable=False),
+    Column("participant", Text(collation="C"), nullable=False),
+    Column("next_seq", BigInteger, nullable=False),
+    Column("in_flight", BigInteger),
+    Column("wake_time", Time),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("thread_id", Id, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("segments", SmallInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("canceled", Boolean, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("owner", Text(collation="C"), nullable=False),
+    Column("started_time", Time),
+    Column("due_time", Time),
+    Column("absent_time", Time),
+    Column("sid", Text(collation="C"), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("error_code", Integer, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("create_time", Time, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery_id", Id, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("started_time", Time, nullable=False),
+    Column("finished_time", Time, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("http_status", SmallInteger, nullable=False),
+    Column("error_code", Integer, nullable=False),
+    Column("sid", Text(collation="C"), nullable=False),
+    Column("request_id", Text(collation="C"), nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("message_sid", Text(collation="C"), primary_key=True),
+    Column("status", Text(collation="C"), primary_key=True),
+    Column("delivery_id", Id, nullable=False),
+    Column("error_code", Integer, nullable=False),
+    Column("receive_time", Time, nullable=False),
+)
+
+unrecorded = Table(
+    "unrecorded",
+    metadata,
+    Column("delivery_id", Id, primary_key=True),
+    Column("times", Integer, nullable=False),
+)

@@ -1,0 +1,135 @@
+"""Sends and lists messages through Twilio, or through whatever speaks like it at another base URL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import orjson
+from twilio.http.response import Response  # type: ignore[import-untyped]
+from twilio.rest import Client  # type: ignore[import-untyped]
+
+from parley_notifier.adapters.twilio.http_client import HttpClient
+from parley_notifier.domain.facts import Claim
+from parley_notifier.domain.outcomes import Answer
+from parley_notifier.domain.settlement import Listed, Listing
+from parley_notifier.errors import CarrierUnavailable
+
+SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+CALLBACK_RULES = "#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000"
+"""How Twilio repeats a callback that we could not take: three times within its 15 s."""
+PAGE = 200
+# Before these no byte of a request was written: they arise while a connection is made.
+NOT_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+KEEP_ALIVE = 10.0
+"""Shorter than any server's: a connection that the other side is closing would leave an outcome unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`base_url` without a path. `username` is the account's sid or an API key's."""
+
+    base_url: str
+    account_sid: str
+    username: str
+    password: str = field(repr=False)
+    callback_url: str
+    """Where status callbacks go: the gateway's public base URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds: to connect, between two bytes, and in all; and how many requests at once."""
+
+    connect: float
+    read: float
+    total: float
+    requests: int
+
+
+@asynccontextmanager
+async def twilio_carrier(account: Account, limits: Limits) -> AsyncIterator[TwilioCarrier]:
+    connector = aiohttp.TCPConnector(limit=limits.requests, keepalive_timeout=KEEP_ALIVE)
+    timeout = aiohttp.ClientTimeout(total=limits.total, connect=limits.connect, sock_read=limits.read)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+    ) as session:
+        # An environment of our own: TWILIO_EDGE and TWILIO_REGION would bend the base URL.
+        client = Client(
+            account.username,
+            account.password,
+            account.account_sid,
+            http_client=HttpClient(session),
+            environment={"PARLEY": "1"},
+        )
+        yield TwilioCarrier(client, account)
+
+
+class TwilioCarrier:
+    """The Carrier port."""
+
+    def __init__(self, client: Client, account: Account) -> None:
+        self._client = client
+        self._callback_url = f"{account.callback_url.rstrip('/')}/twilio/status/"
+        self._messages = f"{account.base_url.rstrip('/')}/2010-04-01/Accounts/{account.account_sid}/Messages.json"
+
+    async def send(self, claim: Claim) -> Answer:
+        form = {
+            "To": claim.participant,
+            "From": claim.sender,
+            "Body": claim.text,
+            "StatusCallback": f"{self._callback_url}{claim.delivery_id}{CALLBACK_RULES}",
+        }
+        try:
+            response = await self._client.request_async("POST", self._messages, data=form)
+        except NOT_LEFT:
+            return Answer(left=False)
+        except (aiohttp.ClientError, OSError):
+            # TimeoutError is an OSError.
+            return Answer()
+        return _answer(response)
+
+    async def list_messages(self, sender: str, participant: str) -> Listing:
+        wanted = {"To": participant, "From": sender, "PageSize": PAGE}
+        try:
+            response = await self._client.request_async("GET", self._messages, params=wanted)
+        except (aiohttp.ClientError, OSError) as error:
+            raise CarrierUnavailable(f"the message list was not read ({type(error).__name__})") from None
+        page = _json(response)
+        if response.status_code != 200 or not isinstance(page.get("messages"), list):
+            raise CarrierUnavailable(f"the message list was not read (status {response.status_code})")
+        try:
+            messages = [_listed(message) for message in page["messages"]]
+        except (KeyError, TypeError, ValueError):
+            raise CarrierUnavailable("the message list was not understood") from None
+        messages.sort(key=lambda message: message.create_time, reverse=True)
+        return Listing(messages, complete=not page.get("next_page_uri"))
+
+
+def _answer(response: Response) -> Answer:
+    body = _json(response)
+    sid, code = body.get("sid"), body.get("code")
+    return Answer(
+        http_status=response.status_code,
+        error_code=code if isinstance(code, int) else 0,
+        sid=sid if isinstance(sid, str) and SID.fullmatch(sid) else "",
+        request_id=str((response.headers or {}).get("Twilio-Request-Id", ""))[:64],
+    )
+
+
+def _json(response: Response) -> Mapping[str, Any]:
+    try:
+        body = orjson.loads(response.text)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _listed(message: Mapping[str, Any]) -> Listed:
+    created = parsedate_to_datetime(message["date_created"]).timestamp()
+    return Listed(str(message["sid"]), str(message["direction"]), str(message["body"] or ""), created)

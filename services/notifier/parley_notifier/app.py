@@ -1,0 +1,150 @@
+"""Puts the notifier together and runs it: store, carrier, batches, loops, gRPC server."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from parley_chassis.batcher import Batcher
+from parley_chassis.grpc_server import grpc_server
+from parley_chassis.lifecycle import Wake, loop_running
+from parley_chassis.postgres.migrations import check, migrate
+from parley_chassis.postgres.pool import database
+from parley_chassis.telemetry import Telemetry
+from parley_notifier.adapters.postgres.store import PostgresStore
+from parley_notifier.adapters.session_client import GrpcRecorder
+from parley_notifier.adapters.twilio.carrier import Account, Limits, twilio_carrier
+from parley_notifier.domain.facts import Claim, Report, Submission
+from parley_notifier.domain.reports import Record
+from parley_notifier.domain.settlement import Look
+from parley_notifier.handlers.decide_lanes import DecideLanes, FollowUps, Recorded
+from parley_notifier.handlers.hold_claims import Claims
+from parley_notifier.handlers.mark_outcomes import Mark, MarkOutcomes
+from parley_notifier.handlers.record_deliveries import RecordDeliveries, RepeatRecords
+from parley_notifier.handlers.report_deliveries import ReportDeliveries
+from parley_notifier.handlers.send_message import SendMessage
+from parley_notifier.handlers.settle_unknown import LOOKS_AT_ONCE, SettleUnknown
+from parley_notifier.handlers.submit_messages import SubmitMessages
+from parley_notifier.handlers.tend_lanes import TendLanes
+from parley_notifier.ports import Carrier, Recorder, Store
+from parley_notifier.servicer import NotifierServicer
+from parley_notifier.settings import Settings
+
+MIGRATIONS = "parley_notifier.adapters.postgres.migrations"
+SCHEMA = "notifier"
+REPEAT_RECORDS = 1.0
+"""Seconds between two rounds of telling the session service what it could not be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierService:
+    """A running notifier. `owner` is its name on the claims it makes."""
+
+    address: str
+    owner: str
+    batchers: Mapping[str, Batcher[Any, Any]]
+
+    def batches(self) -> dict[str, tuple[int, int]]:
+        """(items, flushes) by name, for measurements."""
+        return {name: (batcher.items, batcher.batches) for name, batcher in self.batchers.items()}
+
+
+class _Machinery:
+    """The handlers, tied together: what is decided in one leads to the next."""
+
+    def __init__(
+        self, settings: Settings, store: Store, carrier: Carrier, recorder: Recorder, telemetry: Telemetry
+    ) -> None:
+        self.tend_wake, self.repeat_wake = Wake(), Wake()
+        self.claims = Claims(settings.slots, secrets.token_hex(4), self.tend_wake)
+        terms = settings.terms
+        decide = DecideLanes(store, self.claims, terms, FollowUps(self._start_send, self._start_look, self._record))
+        self.submit: Batcher[Submission, None] = Batcher(SubmitMessages(decide), flights=2)
+        self.mark: Batcher[Mark, None] = Batcher(MarkOutcomes(decide), flights=2)
+        self.report: Batcher[Report, Recorded | None] = Batcher(ReportDeliveries(decide), flights=2)
+        self.record: Batcher[Record, None] = Batcher(RecordDeliveries(recorder, store, self.repeat_wake), flights=2)
+        self.tend = TendLanes(decide, self.claims)
+        self.repeat = RepeatRecords(recorder, store)
+        self.send = SendMessage(carrier, self.claims, terms, telemetry, self.mark.submit)
+        self.settle = SettleUnknown(carrier, store, self.mark.submit)
+
+    def _start_send(self, claim: Claim, claimed: float) -> None:
+        self.send.start(claim, claimed)
+
+    def _start_look(self, look: Look) -> None:
+        self.settle.start(look)
+
+    def _record(self, record: Record) -> Recorded:
+        return self.record.put(record)
+
+    @asynccontextmanager
+    async def running(self, poll: float) -> AsyncIterator[None]:
+        """Runs the loops. Left: nothing new is claimed, sends under way end and are marked, and all is told."""
+        async with AsyncExitStack() as stack:
+            for batcher in (self.record, self.mark, self.report, self.submit):
+                stack.push_async_callback(batcher.close)
+            stack.push_async_callback(self.settle.close)
+            stack.push_async_callback(self.send.drain)
+            stack.callback(self.claims.close)
+            await stack.enter_async_context(
+                loop_running("repeat_records", self.repeat, interval=REPEAT_RECORDS, wake=self.repeat_wake)
+            )
+            await stack.enter_async_context(loop_running("tend_lanes", self.tend, interval=poll, wake=self.tend_wake))
+            yield
+
+
+@asynccontextmanager
+async def running(settings: Settings, telemetry: Telemetry | None = None) -> AsyncIterator[NotifierService]:
+    """Runs the service until left; then lets calls and sends finish.
+
+    Raises MigrationError when the database's schema is not the one that this code is written for.
+    """
+    async with AsyncExitStack() as stack:
+        if telemetry is None:
+            telemetry = Telemetry("notifier", settings.process)
+            stack.callback(telemetry.close)
+        await check(settings.database_url, MIGRATIONS, SCHEMA)
+        pool = await stack.enter_async_context(
+            database(settings.database_url, application="parley-notifier", size=settings.database_connections)
+        )
+        carrier = await stack.enter_async_context(twilio_carrier(_account(settings), _limits(settings)))
+        recorder = GrpcRecorder(settings.session_address, settings.process)
+        stack.push_async_callback(recorder.close)
+        machinery = _Machinery(settings, PostgresStore(pool), carrier, recorder, telemetry)
+        await stack.enter_async_context(machinery.running(settings.poll))
+        servicer = NotifierServicer(machinery.submit, machinery.report)
+        address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, servicer.register))
+        batchers: dict[str, Batcher[Any, Any]] = {
+            "submit": machinery.submit,
+            "mark": machinery.mark,
+            "report": machinery.report,
+            "record": machinery.record,
+        }
+        yield NotifierService(address, machinery.claims.owner, batchers)
+
+
+async def migrate_database(settings: Settings) -> None:
+    """Brings the schema `notifier` to the form that this code is written for."""
+    await migrate(settings.database_url, MIGRATIONS, SCHEMA)
+
+
+def _account(settings: Settings) -> Account:
+    return Account(
+        base_url=settings.twilio_url,
+        account_sid=settings.twilio_account_sid,
+        username=settings.twilio_api_key or settings.twilio_account_sid,
+        password=settings.twilio_auth_token,
+        callback_url=settings.callback_url,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        connect=settings.connect_timeout,
+        read=settings.read_timeout,
+        total=settings.send_timeout,
+        requests=settings.slots + LOOKS_AT_ONCE,
+    )

@@ -1,0 +1,257 @@
+"""One batch decided: what happened to some lanes goes in, rows to write and things to do after the commit come out.
+
+Every lane that goes in is held locked by the caller. States change by the table of transitions alone, and nothing
+is claimed but the head of a lane, once, when all that the batch brings has been applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from parley_notifier.domain.delivery import Delivery, Event, State
+from parley_notifier.domain.facts import Alarm, Claim, Finding, Report, Submission
+from parley_notifier.domain.lane import Lane
+from parley_notifier.domain.outcomes import Wait
+from parley_notifier.domain.reports import Record, rank, record_of
+from parley_notifier.domain.segments import count, normalise
+from parley_notifier.domain.settlement import Look
+from parley_notifier.domain.terms import Terms
+
+ClaimKey = tuple[str, int]
+"""A delivery's id and the attempt."""
+
+
+@dataclass(slots=True)
+class Decision:
+    now: float
+    """The database's clock."""
+    terms: Terms
+    owner: str
+    """This process."""
+    allowance: int
+    """How many claims may be made."""
+    held: Collection[ClaimKey] = ()
+    """The claims that this process works at."""
+
+    inserted: dict[str, Delivery] = field(default_factory=dict)
+    changed: dict[str, Delivery] = field(default_factory=dict)
+    """Without the inserted ones."""
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    """Those that have to be written."""
+    claims: list[Claim] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    records: dict[str, Record] = field(default_factory=dict)
+    alarms: list[tuple[Alarm, str]] = field(default_factory=list)
+    """With the delivery's id."""
+    starved: bool = False
+    """A text could have been claimed and was not, for want of allowance."""
+    _touched: dict[str, Lane] = field(default_factory=dict)
+    _tended: set[str] = field(default_factory=set)
+
+    # ---- what happened
+
+    def submit(self, lane: Lane | None, submission: Submission, known: Delivery | None) -> Delivery | None:
+        """Takes a text in; `known` is the delivery of the same id. Returns the new delivery, if there is one."""
+        if not _fits(lane, submission, known):
+            self.alarms.append((Alarm.SUBMISSION_CONFLICT, submission.message_id))
+            return None
+        assert lane is not None
+        self._touched[lane.thread_id] = lane
+        if known is not None:
+            # Who submits again does not know what became of the text: it is told again.
+            self._record(lane, known)
+            if submission.canceled:
+                self._cancel(lane, known)
+            return None
+        delivery = self._take_in(submission)
+        lane.queue[delivery.seq] = delivery
+        if submission.canceled:
+            self._cancel(lane, delivery)
+        return delivery
+
+    def find(self, lane: Lane, delivery: Delivery, finding: Finding) -> None:
+        """Applies what a sender found. About an earlier attempt than the last, only a proof counts."""
+        self._touched[lane.thread_id] = lane
+        event = finding.outcome.event
+        if event is Event.PROVE:
+            self._prove(lane, delivery, finding.answer.sid)
+        elif delivery.attempt == finding.claim.attempt and delivery.apply(event):
+            delivery.error_code = finding.answer.error_code
+            delivery.due_time = self._due_after(delivery, finding)
+            self._change(lane, delivery)
+
+    def see(self, lane: Lane, delivery: Delivery, look: Look, sid: str, asked: float) -> None:
+        """Applies a look at Twilio's list, asked for at `asked` by the database's clock; no `sid` is an absence."""
+        self._touched[lane.thread_id] = lane
+        if sid:
+            self._prove(lane, delivery, sid)
+        elif delivery.state is State.UNKNOWN and delivery.attempt == look.attempt:
+            self._miss(lane, delivery, asked)
+
+    def report(self, lane: Lane, delivery: Delivery, report: Report) -> None:
+        """Applies a status callback: a proof of acceptance, and a status if it ranks higher than what is known."""
+        self._touched[lane.thread_id] = lane
+        self._prove(lane, delivery, report.message_sid)
+        if delivery.sid == report.message_sid and rank(report.status) > rank(delivery.status):
+            delivery.status = report.status
+            delivery.error_code = report.error_code or delivery.error_code
+            self._change(lane, delivery)
+        self._record(lane, delivery)
+
+    def tend(self, lane: Lane) -> None:
+        """Does what a lane's wake time asks for: ends a lapsed lease, or has the list looked at."""
+        self._touched[lane.thread_id] = lane
+        self._tended.add(lane.thread_id)
+        head = lane.head
+        if head is None or head.due_time is None or head.due_time > self.now:
+            return
+        if head.state is State.CLAIMED and not self._is_orphan(head):
+            head.apply(Event.LAPSE)
+            head.due_time = self.now + self.terms.look_after
+            self._change(lane, head)
+        elif head.state is State.UNKNOWN:
+            # Moved before the look is taken, so that no other process takes it as well.
+            head.due_time = self.now + self.terms.gap
+            self._change(lane, head)
+            self.looks.append(_look(lane, head))
+
+    # ---- what follows
+
+    def conclude(self) -> None:
+        """Moves the lanes on, claims what can be sent, and keeps their wake times true. Once, after all the rest."""
+        for lane in self._touched.values():
+            before = (lane.next_seq, lane.in_flight, lane.wake_time)
+            self._free(lane)
+            lane.pass_final()
+            self._claim(lane)
+            head = lane.head
+            lane.in_flight = lane.next_seq if head is not None and head.in_flight else None
+            lane.wake(lane.due_time(self.now), exact=lane.thread_id in self._tended)
+            if before != (lane.next_seq, lane.in_flight, lane.wake_time):
+                self.lanes[lane.thread_id] = lane
+
+    def _free(self, lane: Lane) -> None:
+        """Takes an orphaned claim back, and cancels what was waiting to be."""
+        head = lane.head
+        if head is None:
+            return
+        if head.state is State.CLAIMED and self._is_orphan(head):
+            head.apply(Event.GIVE_BACK)
+            head.due_time = self.now
+            self._change(lane, head)
+        if head.canceled:
+            self._cancel(lane, head)
+
+    def _claim(self, lane: Lane) -> None:
+        head = lane.head
+        if head is None or head.state is not State.PENDING or head.due_time is None or head.due_time > self.now:
+            return
+        if self.allowance <= 0:
+            self.starved = True
+            return
+        self.allowance -= 1
+        head.apply(Event.CLAIM)
+        head.attempt += 1
+        head.owner = self.owner
+        head.started_time = self.now
+        head.due_time = self.now + self.terms.lease
+        head.absent_time = None
+        head.error_code = 0
+        self._change(lane, head)
+        self.claims.append(
+            Claim(head.id, lane.thread_id, head.attempt, lane.sender, lane.participant, head.text, head.traceparent)
+        )
+
+    def _is_orphan(self, delivery: Delivery) -> bool:
+        """A claim of this process that it does not work at: the commit's answer was lost, so it was never begun."""
+        return delivery.owner == self.owner and (delivery.id, delivery.attempt) not in self.held
+
+    def _prove(self, lane: Lane, delivery: Delivery, sid: str) -> None:
+        if delivery.apply(Event.PROVE):
+            delivery.sid = sid
+            delivery.due_time = delivery.absent_time = None
+            delivery.error_code = 0
+            self._change(lane, delivery)
+        elif not delivery.sid:
+            delivery.sid = sid
+            self._change(lane, delivery)
+            self.alarms.append((Alarm.PROOF_AFTER_FINAL, delivery.id))
+        elif delivery.sid != sid:
+            self.alarms.append((Alarm.DUPLICATE_SUSPECTED, delivery.id))
+
+    def _miss(self, lane: Lane, delivery: Delivery, asked: float) -> None:
+        if delivery.absent_time is None:
+            delivery.absent_time = asked
+        counts_from = delivery.absent_time + self.terms.gap
+        if delivery.started_time is not None:
+            counts_from = max(counts_from, delivery.started_time + self.terms.settle)
+        if asked >= counts_from:
+            delivery.apply(Event.MISS)
+            delivery.due_time = self.now
+        else:
+            delivery.due_time = max(self.now, min(self.now + self.terms.gap, counts_from))
+        self._change(lane, delivery)
+
+    def _due_after(self, delivery: Delivery, finding: Finding) -> float | None:
+        if delivery.state is State.UNKNOWN:
+            return self.now + self.terms.look_after
+        if delivery.state is not State.PENDING:
+            return None
+        match finding.outcome.wait:
+            case Wait.BACKOFF:
+                return self.now + self.terms.backoff_of(delivery.attempt, finding.jitter)
+            case Wait.PAUSE:
+                return self.now + self.terms.pause
+            case Wait.NONE:
+                return self.now
+
+    def _cancel(self, lane: Lane, delivery: Delivery) -> None:
+        """Cancels what waits; what is in flight keeps the wish until its outcome is known."""
+        if delivery.final:
+            return
+        wished = delivery.canceled
+        delivery.canceled = True
+        if delivery.apply(Event.CANCEL):
+            delivery.due_time = None
+        elif wished:
+            return
+        self._change(lane, delivery)
+
+    def _take_in(self, submission: Submission) -> Delivery:
+        text = normalise(submission.text)
+        delivery = Delivery(
+            id=submission.message_id,
+            thread_id=submission.thread_id,
+            seq=submission.seq,
+            text=text,
+            due_time=self.now,
+            segments=count(text),
+            traceparent=submission.traceparent,
+            create_time=submission.create_time or self.now,
+        )
+        self.inserted[delivery.id] = delivery
+        return delivery
+
+    def _change(self, lane: Lane, delivery: Delivery) -> None:
+        if delivery.id not in self.inserted:
+            self.changed[delivery.id] = delivery
+        self._record(lane, delivery)
+
+    def _record(self, lane: Lane, delivery: Delivery) -> None:
+        record = record_of(delivery, lane.sender)
+        if record is not None:
+            self.records[delivery.id] = record
+
+
+def _fits(lane: Lane | None, submission: Submission, known: Delivery | None) -> bool:
+    if lane is None or (lane.sender, lane.participant) != (submission.sender, submission.participant):
+        return False
+    if known is not None:
+        return (known.thread_id, known.seq) == (submission.thread_id, submission.seq)
+    return submission.seq >= lane.next_seq and submission.seq not in lane.queue
+
+
+def _look(lane: Lane, head: Delivery) -> Look:
+    started = head.started_time if head.started_time is not None else 0.0
+    return Look(lane.thread_id, head.id, head.attempt, started, lane.sender, lane.participant, head.text)

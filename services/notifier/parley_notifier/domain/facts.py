@@ -1,0 +1,84 @@
+"""What comes into a decision about deliveries, and what a decision hands out to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from parley_notifier.domain.outcomes import Answer, Outcome
+from parley_notifier.domain.settlement import Look
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One text that the session service has committed, or takes back."""
+
+    message_id: str
+    thread_id: str
+    seq: int
+    sender: str = field(repr=False)
+    participant: str = field(repr=False)
+    text: str = field(repr=False)
+    canceled: bool = False
+    create_time: float = 0.0
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to send one text once, until the lease ends."""
+
+    delivery_id: str
+    thread_id: str
+    attempt: int
+    sender: str = field(repr=False)
+    participant: str = field(repr=False)
+    text: str = field(repr=False)
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a sender found out about its attempt."""
+
+    claim: Claim
+    outcome: Outcome
+    answer: Answer
+    began: float
+    ended: float
+    """On the process's own clock, in seconds."""
+    jitter: float = 0.0
+    """0 to 1, chosen by chance: shortens the back-off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a look at Twilio's list showed."""
+
+    look: Look
+    sid: str
+    """Empty: it was not there."""
+    asked: float
+    """When the list was asked for, on the process's own clock, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One signed status callback."""
+
+    delivery_id: str
+    message_sid: str
+    status: str
+    error_code: int = 0
+    receive_time: float = 0.0
+
+
+class Alarm(StrEnum):
+    """What must not happen and did; a person has to see it."""
+
+    SUBMISSION_CONFLICT = "submission_conflict"
+    """Another message has this place in the thread, or another thread has this pair of numbers. Not stored."""
+    DUPLICATE_SUSPECTED = "duplicate_suspected"
+    """Twilio has two messages for one delivery."""
+    PROOF_AFTER_FINAL = "proof_after_final"
+    """Twilio has a message that counted as never sent."""

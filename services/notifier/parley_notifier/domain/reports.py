@@ -1,0 +1,86 @@
+"""Twilio's status reports: which says more than another, and what the session service is told of a delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from parley_notifier.domain.delivery import Delivery, State
+
+# Reports arrive in any order; only one of a higher rank changes what is known.
+RANKS = {
+    "accepted": 0,
+    "scheduled": 0,
+    "queued": 1,
+    "sending": 2,
+    "sent": 3,
+    "delivered": 4,
+    "undelivered": 4,
+    "failed": 4,
+    "canceled": 4,
+    "read": 5,
+}
+
+OPTED_OUT = 21610
+BLOCKED = 30004
+TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
+
+
+def rank(status: str) -> int:
+    """-1 for a status that is not known, and for none."""
+    return RANKS.get(status, -1)
+
+
+class Told(StrEnum):
+    """What the session service is told of a delivery."""
+
+    UNKNOWN = "UNKNOWN"
+    ACCEPTED = "ACCEPTED"
+    SENT = "SENT"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+    UNDELIVERED = "UNDELIVERED"
+    SUPPRESSED = "SUPPRESSED"
+    CANCELED = "CANCELED"
+
+
+_BY_STATE = {
+    State.UNKNOWN: Told.UNKNOWN,
+    State.ACCEPTED: Told.ACCEPTED,
+    State.FAILED: Told.FAILED,
+    State.SUPPRESSED: Told.SUPPRESSED,
+    State.CANCELED: Told.CANCELED,
+}
+_BY_STATUS = {
+    "sent": Told.SENT,
+    "delivered": Told.DELIVERED,
+    "read": Told.DELIVERED,
+    "undelivered": Told.UNDELIVERED,
+    "failed": Told.FAILED,
+    "canceled": Told.CANCELED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    message_id: str
+    told: Told
+    sid: str
+    error_code: int
+
+
+def record_of(delivery: Delivery, sender: str) -> Record | None:
+    """What there is to tell of `delivery`; None while it only waits or is being sent."""
+    told = _BY_STATE.get(delivery.state)
+    if told is None:
+        return None
+    if delivery.state is State.ACCEPTED:
+        told = _BY_STATUS.get(delivery.status, told)
+        if told in (Told.FAILED, Told.UNDELIVERED) and _is_opt_out(delivery.error_code, sender):
+            told = Told.SUPPRESSED
+    return Record(delivery.id, told, delivery.sid, delivery.error_code)
+
+
+def _is_opt_out(error_code: int, sender: str) -> bool:
+    # 30004 has many causes; from a toll-free number it is how the network tells of a STOP.
+    return error_code == OPTED_OUT or (error_code == BLOCKED and sender.startswith(TOLL_FREE))

@@ -1,0 +1,21 @@
+"""What the notifier answers when it refuses, and what its own parts tell each other.
+
+ParleyError
+├── InvalidArgument   a field is missing or malformed; named in the message
+├── RecordRefused     the session service does not take a record as it is
+└── Unavailable       ── CarrierUnavailable
+"""
+
+from __future__ import annotations
+
+from parley_chassis.errors import ParleyError, Unavailable
+
+
+class RecordRefused(ParleyError):
+    reason = "RECORD_REFUSED"
+
+
+class CarrierUnavailable(Unavailable):
+    """Twilio's list could not be read; nothing follows from that."""
+
+    reason = "CARRIER_UNAVAILABLE"

@@ -1,0 +1,78 @@
+"""The way every change of a lane takes: gather under lock, decide, commit, and only then do what follows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from parley_notifier.domain.decision import Decision
+from parley_notifier.domain.facts import Claim
+from parley_notifier.domain.reports import Record
+from parley_notifier.domain.settlement import Look
+from parley_notifier.domain.terms import Terms
+from parley_notifier.handlers.hold_claims import Claims
+from parley_notifier.ports import Batch, Evidence, Gathered, Store
+
+log = logging.getLogger(__name__)
+
+Recorded = asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUps:
+    """Who does what a decision asks for. None of it waits."""
+
+    send: Callable[[Claim, float], None]
+    """With the time, on the process's own clock, before which the lease cannot have begun."""
+    look: Callable[[Look], None]
+    record: Callable[[Record], Recorded]
+
+
+class DecideLanes:
+    def __init__(self, store: Store, claims: Claims, terms: Terms, follow_ups: FollowUps) -> None:
+        self._store = store
+        self._claims = claims
+        self._terms = terms
+        self._follow_ups = follow_ups
+
+    async def __call__(
+        self,
+        gather: Callable[[Batch], Awaitable[Gathered]],
+        apply: Callable[[Decision, Gathered], Evidence],
+    ) -> Mapping[str, Recorded]:
+        """Decides one batch. Returns, by delivery id, what comes of telling the session service.
+
+        Raises Unavailable when the database does not answer. A commit that took place all the same has begun
+        nothing: what it claimed is an orphan of this process, which the next look at its lane takes up.
+        """
+        began = time.monotonic()
+        taken: list[Claim] = []
+        try:
+            async with self._store.batch() as batch:
+                gathered = await gather(batch)
+                decision = Decision(
+                    gathered.now, self._terms, self._claims.owner, self._claims.allowance, self._claims.held
+                )
+                evidence = apply(decision, gathered)
+                decision.conclude()
+                taken = decision.claims
+                self._claims.take(taken)
+                await batch.commit(decision, evidence)
+        except BaseException:
+            self._claims.withdraw(taken)
+            raise
+        return self._follow(decision, began)
+
+    def _follow(self, decision: Decision, began: float) -> Mapping[str, Recorded]:
+        for claim in decision.claims:
+            self._follow_ups.send(claim, began)
+        for look in decision.looks:
+            self._follow_ups.look(look)
+        if decision.starved:
+            self._claims.starve()
+        for alarm, delivery_id in decision.alarms:
+            log.error(alarm.value, extra={"message_id": delivery_id})
+        return {delivery_id: self._follow_ups.record(record) for delivery_id, record in decision.records.items()}

@@ -1,0 +1,101 @@
+"""What the use cases need from outside: a store of lanes, a carrier of texts, and the session service's ear."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from parley_notifier.domain.decision import Decision
+from parley_notifier.domain.delivery import Delivery
+from parley_notifier.domain.facts import Claim, Report, Submission
+from parley_notifier.domain.lane import Lane
+from parley_notifier.domain.outcomes import Answer
+from parley_notifier.domain.reports import Record
+from parley_notifier.domain.settlement import Listing
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Locked lanes by thread id with their next deliveries, and deliveries by id: those and what was asked for."""
+
+    now: float = 0.0
+    """The database's clock; 0 when there are no lanes."""
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The evidence that one send leaves. Times as in Gathered."""
+
+    delivery_id: str
+    attempt: int
+    started_time: float
+    finished_time: float
+    outcome: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    attempts: Sequence[Attempt] = ()
+    reports: Sequence[Report] = ()
+
+
+class Batch(Protocol):
+    """One transaction: gather once, commit once. Left without a commit it changes nothing."""
+
+    async def gather_for(self, submissions: Sequence[Submission]) -> Gathered:
+        """The lanes of these texts, made where they are missing, and the texts that are known already."""
+
+    async def gather(self, deliveries: Collection[tuple[str, str]]) -> Gathered:
+        """The lanes of these (thread id, delivery id), and the deliveries."""
+
+    async def gather_reported(self, delivery_ids: Collection[str]) -> Gathered:
+        """These deliveries, as far as they exist, and their lanes."""
+
+    async def gather_due(self, limit: int, thread_ids: Collection[str]) -> Gathered:
+        """Lanes whose wake time has come, and these, but for those that somebody else holds."""
+
+    async def commit(self, decision: Decision, evidence: Evidence) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """A delivery that the session service has yet to be told of."""
+
+    delivery_id: str
+    record: Record | None
+    """None: there is nothing to tell any more."""
+    times: int
+    """How often telling it has failed; it failed anew, perhaps with a later state, when this has grown."""
+
+
+class Store(Protocol):
+    """All methods raise Unavailable when the database does not answer; whether a commit took place is then open."""
+
+    def batch(self) -> AbstractAsyncContextManager[Batch]: ...
+
+    async def known_sids(self, thread_id: str, delivery_id: str, sids: Sequence[str]) -> set[str]:
+        """Those of `sids` that belong to other deliveries of the thread."""
+
+    async def remember_unrecorded(self, delivery_ids: Collection[str]) -> None: ...
+
+    async def read_unrecorded(self, limit: int) -> list[Unrecorded]: ...
+
+    async def forget_unrecorded(self, unrecorded: Sequence[Unrecorded]) -> None: ...
+
+
+class Carrier(Protocol):
+    async def send(self, claim: Claim) -> Answer:
+        """Sends the text once, without a repeat. Never raises for what the carrier or the network does."""
+
+    async def list_messages(self, sender: str, participant: str) -> Listing:
+        """The latest messages of the pair. Raises CarrierUnavailable."""
+
+
+class Recorder(Protocol):
+    async def record(self, records: Sequence[Record]) -> None:
+        """Tells the session service. Raises Unavailable, or another ParleyError when it refuses them."""
