@@ -1,0 +1,35 @@
+"""`parley text`: texts the running stack as a participant and shows what comes back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parley_cli.stack.phone import phone
+from parley_cli.stack.stack_file import find_stack
+from parley_cli.terminal import command, console
+
+PARTICIPANT = "+15550123456"
+
+
+@command
+async def text(
+    body: Annotated[str, typer.Argument(help="What to say.")],
+    sender: Annotated[str, typer.Option("--from", help="The participant's number.")] = PARTICIPANT,
+    to: Annotated[str, typer.Option(help="Our number; the stack's own if left out.")] = "",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a reply.")] = 15.0,
+) -> None:
+    """Texts one of our numbers and shows the reply."""
+    stack = find_stack()
+    out = console()
+    async with phone(stack.control, sender, to or stack.number) as handset:
+        outcome = await handset.text(body)
+        if outcome != "delivered":
+            out.print(f"[yellow]the webhook was not taken: {outcome}[/yellow]")
+        replies = await handset.replies(timeout=timeout)
+        for bubble in replies:
+            out.print(f"[cyan]◂[/cyan] {bubble.body}")
+        if not replies:
+            out.print(f"[yellow]no reply within {timeout:g} s; see what is known with `parley sessions`[/yellow]")
+            raise typer.Exit(1)

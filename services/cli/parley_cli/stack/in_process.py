@@ -1,0 +1,114 @@
+"""Runs the whole stack in this process: PostgreSQL, a Twilio, the agents and the four services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import parley_agent.app
+import parley_agent.settings
+import parley_gateway.app
+import parley_gateway.settings
+import parley_notifier.app
+import parley_notifier.settings
+import parley_session.app
+import parley_session.settings
+import parley_simulator.app
+import parley_simulator.settings
+from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
+from parley_chassis.settings import ProcessSettings, SettingsT, load
+from parley_cli.stack.layout import Layout
+from parley_cli.stack.schema import prepare_database
+from parley_cli.stack.session_api import session_api
+from parley_cli.stack.stack_file import StackAddresses
+from parley_simulator.simulator import Simulator
+
+NUMBER = "+15550100100"
+
+
+@dataclass(frozen=True)
+class Options:
+    """`agents` is a folder of agents, or one. `data` keeps PostgreSQL's files; without it they go at the end."""
+
+    agents: Path
+    agent: str
+    data: Path | None = None
+    number: str = NUMBER
+    durable: bool = True
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack: its addresses, and the parts that tests take into their hands."""
+
+    addresses: StackAddresses
+    simulator: Simulator
+    postgres: EmbeddedPostgres
+    layout: Layout
+
+
+@asynccontextmanager
+async def running(options: Options) -> AsyncIterator[Stack]:
+    """Yields once a text to `options.number` would be answered. Leaving it stops everything, callers first."""
+    async with AsyncExitStack() as stack:
+        fast = {} if options.durable else {"fsync": "off"}
+        postgres, simulator = await asyncio.gather(
+            stack.enter_async_context(embedded_postgres(options.data, settings=fast)),
+            stack.enter_async_context(parley_simulator.app.running(_simulator_settings())),
+        )
+        await prepare_database(postgres)
+        layout = Layout.on_loopback(
+            postgres, simulator.account_sid, simulator.auth_token, options.agents
+        ).with_twilio(simulator.api_url)
+        simulator.add_number(options.number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url)
+        await _start_services(stack, layout)
+        async with session_api(layout.session, layout.api_key) as api:
+            await api.update_number(options.number, options.agent)
+        yield Stack(_addresses(layout, simulator, postgres, options.number), simulator, postgres, layout)
+
+
+async def _start_services(stack: AsyncExitStack, layout: Layout) -> None:
+    """Those that are called before their callers."""
+    agent = settings_of(parley_agent.settings.Settings, "PARLEY_AGENT_", layout.environment("agent"))
+    await stack.enter_async_context(parley_agent.app.running(agent))
+    notifier = settings_of(parley_notifier.settings.Settings, "PARLEY_NOTIFIER_", layout.environment("notifier"))
+    await stack.enter_async_context(parley_notifier.app.running(notifier))
+    session = settings_of(parley_session.settings.Settings, "PARLEY_SESSION_", layout.environment("session"))
+    await stack.enter_async_context(parley_session.app.running(session))
+    gateway = settings_of(parley_gateway.settings.Settings, "PARLEY_GATEWAY_", layout.environment("gateway"))
+    await stack.enter_async_context(parley_gateway.app.running(gateway))
+
+
+def settings_of(kind: type[SettingsT], prefix: str, environment: Mapping[str, str]) -> SettingsT:
+    """The settings that a process with this environment would have."""
+    own = {name.removeprefix(prefix).lower(): value for name, value in environment.items() if name.startswith(prefix)}
+    shared = {
+        name.removeprefix("PARLEY_").lower(): value
+        for name, value in environment.items()
+        if not name.startswith(prefix)
+    }
+    return load(kind, process=load(ProcessSettings, **shared), **own)
+
+
+def _simulator_settings() -> parley_simulator.settings.Settings:
+    return parley_simulator.settings.Settings(listen="127.0.0.1:0", control_listen="127.0.0.1:0")
+
+
+def _addresses(layout: Layout, simulator: Simulator, postgres: EmbeddedPostgres, number: str) -> StackAddresses:
+    return StackAddresses(
+        gateway=layout.gateway_url,
+        session=layout.session,
+        agent=layout.agent,
+        notifier=layout.notifier,
+        twilio=simulator.api_url,
+        control=simulator.control_url,
+        phone=f"{simulator.control_url}/phone",
+        database_url=postgres.url(),
+        account_sid=simulator.account_sid,
+        auth_token=simulator.auth_token,
+        number=number,
+        api_key=layout.api_key,
+    )

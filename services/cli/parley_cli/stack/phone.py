@@ -1,0 +1,59 @@
+"""A participant's phone for the commands: texts through the simulated Twilio, and waits for what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from parley_cli.stack.stack_file import NoStack
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """A text that reached the phone. `index` grows with the order in which Twilio accepted texts."""
+
+    index: int
+    body: str = field(repr=False)
+    status: str
+    automatic: bool
+
+
+class Phone:
+    """One participant, texting one of our numbers."""
+
+    def __init__(self, http: aiohttp.ClientSession, participant: str, number: str) -> None:
+        self._http = http
+        self.participant = participant
+        self.number = number
+        self._seen = 0
+
+    async def text(self, body: str) -> str:
+        """Sends a text; returns what became of its webhook (`delivered`, or how it was lost)."""
+        inbound = {"from": self.participant, "to": self.number, "body": body}
+        async with self._http.post("/inbound", json=inbound) as response:
+            answer = await response.json()
+            if response.status != 201:
+                raise NoStack(answer["detail"])
+        self._seen = max(self._seen, answer["index"])
+        return str(answer["outcome"])
+
+    async def replies(self, count: int = 1, timeout: float = 15.0) -> list[Bubble]:
+        """The texts that came since our last one or the last look, once there are `count`, or after `timeout`."""
+        query = {"participant": self.participant, "number": self.number, "after": str(self._seen)}
+        async with self._http.get("/wait", params={**query, "count": str(count), "timeout": str(timeout)}) as response:
+            messages = (await response.json())["messages"]
+        bubbles = [Bubble(m["index"], m["body"], m["status"], m["automatic"]) for m in messages]
+        self._seen = max([self._seen, *(bubble.index for bubble in bubbles)])
+        return bubbles
+
+
+@asynccontextmanager
+async def phone(control_url: str, participant: str, number: str) -> AsyncIterator[Phone]:
+    async with aiohttp.ClientSession(control_url) as http:
+        try:
+            yield Phone(http, participant, number)
+        except aiohttp.ClientConnectionError:
+            raise NoStack("the simulated Twilio does not answer: is `parley up` still running?") from None

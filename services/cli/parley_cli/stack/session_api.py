@@ -1,0 +1,80 @@
+"""The session service's API for the commands: one call a function, errors as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import grpc
+
+from parley.session.v1 import (
+    number_pb2,
+    number_service_pb2,
+    number_service_pb2_grpc,
+    session_pb2,
+    session_service_pb2,
+    session_service_pb2_grpc,
+)
+
+TIMEOUT = 5.0
+
+
+class ApiError(Exception):
+    """The session service refused, or did not answer; the text is for the person at the terminal."""
+
+
+@asynccontextmanager
+async def session_api(address: str, api_key: str) -> AsyncIterator[SessionApi]:
+    async with grpc.aio.insecure_channel(address) as channel:
+        yield SessionApi(channel, api_key)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            raise ApiError("the session service does not answer: is `parley up` still running?") from None
+        raise ApiError(error.details() or error.code().name) from None
+
+
+class SessionApi:
+    """Calls one session service. Raises ApiError."""
+
+    def __init__(self, channel: grpc.aio.Channel, api_key: str) -> None:
+        self._sessions = session_service_pb2_grpc.SessionServiceStub(channel)
+        self._numbers = number_service_pb2_grpc.NumberServiceStub(channel)
+        self._metadata = (("authorization", f"Bearer {api_key}"),)
+
+    async def list_sessions(self, limit: int = 20, participant: str = "") -> list[session_pb2.Session]:
+        request = session_service_pb2.ListSessionsRequest(page_size=limit, participant=participant)
+        with _sentences():
+            response = await self._sessions.ListSessions(request, timeout=TIMEOUT, metadata=self._metadata)
+        return list(response.sessions)
+
+    async def list_messages(self, session_id: str) -> list[session_pb2.Message]:
+        messages: list[session_pb2.Message] = []
+        token = ""
+        while True:
+            request = session_service_pb2.ListMessagesRequest(session_id=session_id, page_size=500, page_token=token)
+            with _sentences():
+                response = await self._sessions.ListMessages(request, timeout=TIMEOUT, metadata=self._metadata)
+            messages += response.messages
+            token = response.next_page_token
+            if not token:
+                return messages
+
+    async def update_number(self, number: str, agent: str) -> number_pb2.Number:
+        request = number_service_pb2.UpdateNumberRequest(
+            number=number_pb2.Number(number=number, agent=agent), allow_missing=True
+        )
+        with _sentences():
+            response = await self._numbers.UpdateNumber(request, timeout=TIMEOUT, metadata=self._metadata)
+        return response.number
+
+    async def list_numbers(self) -> list[number_pb2.Number]:
+        request = number_service_pb2.ListNumbersRequest(page_size=500)
+        with _sentences():
+            response = await self._numbers.ListNumbers(request, timeout=TIMEOUT, metadata=self._metadata)
+        return list(response.numbers)

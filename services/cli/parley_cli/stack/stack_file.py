@@ -1,0 +1,67 @@
+"""Where a running stack tells other commands its addresses: one file per user, readable by that user only."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+class NoStack(Exception):
+    """No stack runs that commands could talk to."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackAddresses:
+    """Everything another program needs to use a running stack. URLs, or host:port for gRPC."""
+
+    gateway: str
+    session: str
+    agent: str
+    notifier: str
+    twilio: str
+    control: str
+    phone: str
+    database_url: str = field(repr=False)
+    account_sid: str
+    auth_token: str = field(repr=False)
+    number: str
+    api_key: str = field(repr=False)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def stack_file() -> Path:
+    """PARLEY_STACK_FILE, or a file of this user's own."""
+    if named := os.environ.get("PARLEY_STACK_FILE"):
+        return Path(named)
+    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    return folder / f"parley-{os.getuid()}" / "stack.json"
+
+
+def announce(addresses: StackAddresses) -> Path:
+    """Writes the file, in place of the one of a stack that ran before."""
+    path = stack_file()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(addresses.to_json())
+    fresh.rename(path)
+    return path
+
+
+def withdraw(path: Path, addresses: StackAddresses) -> None:
+    """Removes the file, unless another stack has announced itself since."""
+    if path.exists() and path.read_text() == addresses.to_json():
+        path.unlink()
+
+
+def find_stack() -> StackAddresses:
+    """The addresses of the stack that was started last. Raises NoStack with the command that starts one."""
+    try:
+        return StackAddresses(**json.loads(stack_file().read_text()))
+    except (OSError, ValueError, TypeError):
+        raise NoStack("no stack is running: start one with `parley up` in another terminal") from None
