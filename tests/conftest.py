@@ -1,0 +1,31 @@
+"""A real PostgreSQL for whoever asks for one: one server for the whole run, a database for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
+from tests.databases import FreshDatabase, fresh_database, make_template
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres() -> AsyncIterator[EmbeddedPostgres]:
+    """The server. Its data does not survive a crash of the machine, and need not."""
+    async with embedded_postgres(settings={"fsync": "off", "max_connections": "200"}) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(postgres: EmbeddedPostgres) -> str:
+    """The database with all schemas that fresh ones are copies of; nobody may stay connected to it."""
+    return await make_template(postgres)
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[FreshDatabase]:
+    """A database of the test's own, with the schemas of all services."""
+    async with fresh_database(postgres, template) as fresh:
+        yield fresh

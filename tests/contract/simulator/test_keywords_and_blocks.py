@@ -1,0 +1,77 @@
+"""STOP, START and HELP as Twilio handles them, with the webhook called all the same."""
+
+import asyncio
+
+import pytest
+from twilio.base.exceptions import TwilioRestException
+from twilio.rest import Client
+
+from parley_simulator.domain.messages import Selection
+from parley_simulator.simulator import Simulator
+from tests.contract.simulator.conftest import OTHER, OURS
+from tests.contract.simulator.receiver import Receiver
+
+ANN, BEN, TOLL_FREE = "+15550100001", "+15550100002", "+18005550100"
+
+
+async def refusal(client: Client, to: str, from_: str = OURS) -> int | None:
+    try:
+        await asyncio.to_thread(client.messages.create, to=to, from_=from_, body="x")
+    except TwilioRestException as error:
+        return int(error.code)
+    return None
+
+
+@pytest.mark.parametrize("word", ["STOP", "stop", " Unsubscribe ", "OptOut", "revoke"])
+async def test_stop_is_answered_passed_on_and_blocks_the_pair(
+    wired: Simulator, client: Client, receiver: Receiver, word: str
+) -> None:
+    await wired.text(ANN, OURS, word)
+    assert receiver.requests[0].fields["Body"] == word
+    assert "OptOutType" not in receiver.requests[0].fields
+    (answer,) = wired.outbox(ANN, automatic=True)
+    assert answer.automatic
+    assert answer.body.startswith("You have successfully been unsubscribed.")
+    assert wired.outbox(ANN) == []
+    assert await refusal(client, ANN) == 21610
+    assert await refusal(client, BEN) is None
+    assert await refusal(client, ANN, OTHER) is None
+
+
+async def test_start_lifts_the_block(wired: Simulator, client: Client) -> None:
+    await wired.text(ANN, OURS, "STOP")
+    await wired.text(ANN, OURS, "START")
+    assert await refusal(client, ANN) is None
+    answers = [message.body for message in wired.outbox(ANN, automatic=True)]
+    assert any("re-subscribed" in answer for answer in answers)
+
+
+async def test_help_is_answered_and_blocks_nothing(wired: Simulator, client: Client) -> None:
+    await wired.text(ANN, OURS, "help")
+    assert [m.body for m in wired.outbox(ANN, automatic=True)] == [
+        "Reply STOP to unsubscribe. Msg&Data Rates May Apply."
+    ]
+    assert await refusal(client, ANN) is None
+
+
+async def test_a_number_without_webhook_blocks_too(simulator: Simulator, client: Client) -> None:
+    await simulator.text(ANN, OURS, "STOP")
+    assert await refusal(client, ANN) == 21610
+
+
+async def test_a_sentence_with_stop_in_it_is_no_keyword(wired: Simulator, client: Client) -> None:
+    await wired.text(ANN, OURS, "STOP PLEASE")
+    assert wired.outbox(ANN, automatic=True) == []
+    assert await refusal(client, ANN) is None
+
+
+async def test_a_toll_free_block_shows_only_afterwards(simulator: Simulator, client: Client) -> None:
+    simulator.add_number(TOLL_FREE)
+    await simulator.text(ANN, TOLL_FREE, "STOP")
+    assert await refusal(client, ANN, TOLL_FREE) is None
+    (message,) = await simulator.wait_for_messages(Selection(status="undelivered"), 1, 5.0)
+    assert message.error_code == 30004
+    await simulator.text(ANN, TOLL_FREE, "YES")
+    assert (TOLL_FREE, ANN) in simulator.world.opt_outs
+    await simulator.text(ANN, TOLL_FREE, "unstop")
+    assert (TOLL_FREE, ANN) not in simulator.world.opt_outs

@@ -1,0 +1,64 @@
+"""Databases for tests: made from a template with every service's schema in it, thrown away afterwards.
+
+Each service finds its schema owned by a role of its own, as in production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from parley_chassis.postgres.embedded import DATABASE, EmbeddedPostgres
+from parley_chassis.postgres.migrations import migrate
+from parley_chassis.postgres.roles import ensure_roles, role_of
+
+MIGRATIONS = {
+    "session": "parley_session.adapters.postgres.migrations",
+    "notifier": "parley_notifier.adapters.postgres.migrations",
+}
+
+
+@dataclass(frozen=True)
+class FreshDatabase:
+    """A database of its own for one test, or for the tests of one module."""
+
+    postgres: EmbeddedPostgres
+    name: str
+
+    @property
+    def admin_url(self) -> str:
+        return self.postgres.url(database=self.name)
+
+    @property
+    def session_url(self) -> str:
+        return self.postgres.url(role_of("session"), self.name)
+
+    @property
+    def notifier_url(self) -> str:
+        return self.postgres.url(role_of("notifier"), self.name)
+
+
+async def make_template(postgres: EmbeddedPostgres) -> str:
+    """Prepares the database that others are copies of; returns its name."""
+    await ensure_roles(postgres.url())
+    for schema, package in MIGRATIONS.items():
+        await migrate(postgres.url(role_of(schema)), package, schema)
+    return DATABASE
+
+
+@asynccontextmanager
+async def fresh_database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[FreshDatabase]:
+    name = f"test_{uuid4().hex}"
+    server = postgres.url(database="postgres")
+    async with await psycopg.AsyncConnection.connect(server, autocommit=True) as connection:
+        names = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+        await connection.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**names))
+        try:
+            yield FreshDatabase(postgres, name)
+        finally:
+            await connection.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))

@@ -1,0 +1,33 @@
+"""A session database with one registered number, and replicas of the service's handlers on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from tests.databases import FreshDatabase
+from tests.integration.session.replica import Replica, Rows, replica_running
+
+
+@pytest.fixture
+async def rows(database: FreshDatabase) -> AsyncIterator[Rows]:
+    """The database itself, with one number registered."""
+    async with await psycopg.AsyncConnection.connect(database.session_url, autocommit=True) as connection:
+        rows = Rows(connection)
+        await rows.register()
+        yield rows
+
+
+@pytest.fixture
+async def replica(database: FreshDatabase, rows: Rows) -> AsyncIterator[Replica]:
+    async with replica_running(database.session_url) as replica:
+        yield replica
+
+
+@pytest.fixture
+async def other(database: FreshDatabase, rows: Rows) -> AsyncIterator[Replica]:
+    """A second process on the same database."""
+    async with replica_running(database.session_url) as replica:
+        yield replica

@@ -1,0 +1,138 @@
+"""One session process without its gRPC: the handlers on a real store, with what follows a commit kept to be looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from parley_chassis.postgres.pool import database
+from parley_session.adapters.ids import new_id
+from parley_session.adapters.postgres.store import PostgresThreadStore
+from parley_session.domain.effects import RunTurn
+from parley_session.domain.events import Absence, Answer, Context, Failure, Protocol, Receive
+from parley_session.handlers.claim_turns import ClaimTurns
+from parley_session.handlers.commit_turns import CommitTurns, TurnResult
+from parley_session.handlers.follow_up import FollowUp
+from parley_session.handlers.receive_messages import Incoming, Received, ReceiveMessages
+from parley_session.ports import Gathered, HistoryItem, Submission, ThreadKey
+
+OURS = "+15550100"
+
+
+def key(participant: str = "+15550111", endpoint: str = OURS) -> ThreadKey:
+    return ThreadKey(1, endpoint, participant)
+
+
+def incoming(source_id: str, text: str = "hello", participant: str = "+15550111", endpoint: str = OURS) -> Incoming:
+    return Incoming(key(participant, endpoint), Receive(source_id, text))
+
+
+def answer(run: RunTurn, *replies: str, state: str = "", hang_up: bool = False) -> TurnResult:
+    return TurnResult(ThreadKey.of(run.thread), Answer(run.turn.id, run.turn.fence, replies, state, hang_up))
+
+
+def failure(run: RunTurn) -> TurnResult:
+    return TurnResult(ThreadKey.of(run.thread), Failure(run.turn.id, run.turn.fence))
+
+
+def absence(run: RunTurn) -> TurnResult:
+    return TurnResult(ThreadKey.of(run.thread), Absence(run.turn.id, run.turn.fence))
+
+
+@dataclass
+class Replica:
+    """`started` and `handed_over` are what this process was told to do after its commits."""
+
+    store: PostgresThreadStore
+    lease: float = 20.0
+    free_slots: int = 100
+    started: list[tuple[RunTurn, Sequence[HistoryItem]]] = field(default_factory=list)
+    handed_over: list[Submission] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        follow_up = FollowUp(lambda run, history: self.started.append((run, history)), self.handed_over.append)
+        self._receive = ReceiveMessages(self.store, self._context, follow_up)
+        self._commit = CommitTurns(self.store, self._context, follow_up)
+        self._claim = ClaimTurns(self.store, self._context, follow_up, lambda: self.free_slots)
+
+    def _context(self, gathered: Gathered) -> Context:
+        assert gathered.now is not None
+        protocol = Protocol(lease=timedelta(seconds=self.lease))
+        return Context(gathered.now, new_id, self.free_slots > 0, protocol)
+
+    async def receive(self, *items: Incoming) -> list[Received]:
+        return await self._receive(items)
+
+    async def commit(self, *results: TurnResult) -> list[bool]:
+        return await self._commit(results)
+
+    async def claim(self) -> bool:
+        return await self._claim()
+
+    async def claim_one(self, timeout: float = 5.0) -> RunTurn:
+        """Looks until there is a turn to claim."""
+        before = len(self.started)
+        await eventually_async(self._has_claimed(before), timeout)
+        return self.started[-1][0]
+
+    def _has_claimed(self, before: int) -> Callable[[], asyncio.Future[bool]]:
+        async def look() -> bool:
+            await self.claim()
+            return len(self.started) > before
+
+        return lambda: asyncio.ensure_future(look())
+
+    @property
+    def last(self) -> RunTurn:
+        return self.started[-1][0]
+
+    @property
+    def last_history(self) -> list[tuple[int, str]]:
+        return [tuple(item) for item in self.started[-1][1]]
+
+    @property
+    def last_texts(self) -> list[str]:
+        return [text.text for text in self.last.texts]
+
+
+@asynccontextmanager
+async def replica_running(url: str, *, lease: float = 20.0, size: int = 4) -> AsyncIterator[Replica]:
+    async with database(url, application="test", size=size) as connections:
+        yield Replica(PostgresThreadStore(connections), lease)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the database holds, for looking and for preparing, past all of the product's code."""
+
+    connection: psycopg.AsyncConnection[TupleRow]
+
+    async def all(self, statement: str, *parameters: object) -> list[TupleRow]:
+        cursor = await self.connection.execute(statement.encode(), parameters)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def one(self, statement: str, *parameters: object) -> object:
+        """The one value of the one row."""
+        ((value,),) = await self.all(statement, *parameters)
+        return value
+
+    async def register(self, number: str = OURS, agent: str = "echo") -> None:
+        await self.all("INSERT INTO session.numbers (number, agent) VALUES (%s, %s)", number, agent)
+
+
+async def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def eventually_async(condition: Callable[[], asyncio.Future[bool]], timeout: float = 5.0) -> None:
+    async with asyncio.timeout(timeout):
+        while not await condition():
+            await asyncio.sleep(0.01)
