@@ -1,1 +1,1 @@
-"""Measures how many turns a second Parley sustains on this machine, and where the time goes. Not part of the product."""
+"""Measures how many turns a second Parley sustains on this machine, and where the time goes."""

@@ -1,9 +1,8 @@
-"""`make bench`: finds the rate that this machine sustains, without and with delivery reports, and says what a turn costs."""
+"""`make bench`: finds the rate that this machine sustains, without and with delivery reports."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import time
 from pathlib import Path

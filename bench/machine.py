@@ -16,7 +16,11 @@ import psycopg
 def describe() -> str:
     """The machine in one line, so that a figure means something elsewhere."""
     model = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.processor(),
     )
     memory = psutil.virtual_memory().total // 2**30
@@ -73,5 +77,6 @@ def percentiles(values: list[float]) -> dict[str, float]:
         return {}
     points = {"p50": 0.5, "p99": 0.99, "max": 1.0}
     return {
-        name: round(1000 * ordered[min(int(point * len(ordered)), len(ordered) - 1)], 1) for name, point in points.items()
+        name: round(1000 * ordered[min(int(point * len(ordered)), len(ordered) - 1)], 1)
+        for name, point in points.items()
     }

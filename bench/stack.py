@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from bench.twilio_sink import Sink
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
-from parley_cli.stack.layout import Layout, service_processes
+from parley_cli.stack.layout import Databases, Layout, service_processes
 from parley_cli.stack.processes import ServiceProcess
 from parley_cli.stack.schema import prepare_database
 from parley_cli.stack.session_api import session_api
@@ -50,7 +50,7 @@ async def running() -> AsyncIterator[Stack]:
         logs = Path(stack.enter_context(TemporaryDirectory(prefix="parley-bench-")))
         postgres = await stack.enter_async_context(embedded_postgres())
         await prepare_database(postgres)
-        layout = Layout.on_loopback(postgres, ACCOUNT_SID, TOKEN, AGENTS)
+        layout = Layout.on_loopback(Databases.of(postgres), ACCOUNT_SID, TOKEN, AGENTS)
         sink = Sink(ACCOUNT_SID, TOKEN, layout.gateway_url)
         layout = layout.with_twilio(await sink.start())
         stack.push_async_callback(sink.stop)

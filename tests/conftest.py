@@ -1,4 +1,4 @@
-"""A real PostgreSQL for whoever asks for one: one server for the whole run, a database for each test."""
+"""A real PostgreSQL for whoever asks for one: one server for the whole run, an empty database for each test."""
 
 from __future__ import annotations
 
@@ -24,8 +24,14 @@ async def template(postgres: EmbeddedPostgres) -> str:
     return await make_template(postgres)
 
 
-@pytest.fixture
-async def database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[FreshDatabase]:
-    """A database of the test's own, with the schemas of all services."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[FreshDatabase]:
     async with fresh_database(postgres, template) as fresh:
         yield fresh
+
+
+@pytest.fixture
+async def database(shared_database: FreshDatabase) -> FreshDatabase:
+    """An empty database with the schemas of all services; the test's own while it runs."""
+    await shared_database.empty()
+    return shared_database

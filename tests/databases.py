@@ -1,4 +1,4 @@
-"""Databases for tests: made from a template with every service's schema in it, thrown away afterwards.
+"""Databases for tests: made from a template with every service's schema in it, emptied between tests.
 
 Each service finds its schema owned by a role of its own, as in production.
 """
@@ -23,9 +23,13 @@ MIGRATIONS = {
 }
 
 
+TABLES = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY(%s) AND tablename <> 'alembic_version'"
+DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+
+
 @dataclass(frozen=True)
 class FreshDatabase:
-    """A database of its own for one test, or for the tests of one module."""
+    """A database with all schemas and no rows."""
 
     postgres: EmbeddedPostgres
     name: str
@@ -41,6 +45,16 @@ class FreshDatabase:
     @property
     def notifier_url(self) -> str:
         return self.postgres.url(role_of("notifier"), self.name)
+
+    async def empty(self) -> None:
+        """Makes it as if it were new, which is faster than to make a new one."""
+        name = sql.Identifier(self.name)
+        async with await psycopg.AsyncConnection.connect(self.admin_url, autocommit=True) as connection:
+            await connection.execute(DISCONNECT, [self.name])
+            await connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(name))
+            cursor = await connection.execute(TABLES, [list(MIGRATIONS)])
+            tables = sql.SQL(", ").join([sql.Identifier(*row) for row in await cursor.fetchall()])
+            await connection.execute(sql.SQL("TRUNCATE {}").format(tables))
 
 
 async def make_template(postgres: EmbeddedPostgres) -> str:

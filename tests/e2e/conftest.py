@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import pytest
+import psycopg
 import pytest_asyncio
 
 from parley.session.v1 import session_pb2
 from parley_cli.stack.in_process import Options, Stack, running
-from parley_cli.stack.session_api import SessionApi, session_api
+from parley_cli.stack.session_api import SessionApi, is_inbound, session_api
 
 AGENTS = Path(__file__).parent / "agents"
 _fresh = count(1)
@@ -33,9 +34,7 @@ class Conversation:
 
     async def replies(self, total: int, timeout: float = 10.0) -> list[str]:
         """Everything sent to the participant, once it is `total` texts."""
-        messages = await self.stack.simulator.wait_for_outbound(
-            self.participant, total, timeout, number=self.number
-        )
+        messages = await self.stack.simulator.wait_for_outbound(self.participant, total, timeout, number=self.number)
         return [message.body for message in messages]
 
     async def sessions(self) -> list[session_pb2.Session]:
@@ -45,9 +44,7 @@ class Conversation:
     async def transcript(self, session: session_pb2.Session) -> list[tuple[str, str]]:
         """(direction, text) in order."""
         messages = await self.api.list_messages(session.session_id)
-        return [
-            (session_pb2.Message.Direction.Name(m.direction).removeprefix("DIRECTION_").lower(), m.text) for m in messages
-        ]
+        return [("inbound" if is_inbound(m) else "outbound", m.text) for m in messages]
 
 
 NewConversation = Callable[[str], Awaitable[Conversation]]
@@ -78,10 +75,6 @@ async def talk_to(stack: Stack) -> AsyncIterator[NewConversation]:
 
 async def _described(stack: Stack, agent: str) -> None:
     """Waits until the session service has the agent's settings: it asks for them once a number points there."""
-    import asyncio
-
-    import psycopg
-
     async with asyncio.timeout(10):
         async with await psycopg.AsyncConnection.connect(stack.postgres.url(), autocommit=True) as connection:
             while True:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from parley.session.v1 import session_pb2
+from tests.e2e.conftest import NewConversation
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -14,7 +15,7 @@ ENDED = session_pb2.Session.STATE_ENDED
 OPEN = session_pb2.Session.STATE_OPEN
 
 
-async def test_s1_a_first_text_opens_a_session_and_the_seeds_own_start_greets(talk_to):
+async def test_s1_a_first_text_opens_a_session_and_the_seeds_own_start_greets(talk_to: NewConversation) -> None:
     conversation = await talk_to("seed")
     await conversation.text("Hi")
     assert await conversation.replies(1) == ["Hi, you've reached [Company]. How can I help?"]
@@ -27,19 +28,19 @@ async def test_s1_a_first_text_opens_a_session_and_the_seeds_own_start_greets(ta
     ]
 
 
-async def test_s1_an_agent_that_answers_at_once_drops_its_greeting(talk_to):
+async def test_s1_an_agent_that_answers_at_once_drops_its_greeting(talk_to: NewConversation) -> None:
     conversation = await talk_to("answering")
     await conversation.text("Do you open today?")
     assert await conversation.replies(1) == ["started=True heard=Do you open today?"]
 
 
-async def test_s1_an_agent_may_greet_and_answer(talk_to):
+async def test_s1_an_agent_may_greet_and_answer(talk_to: NewConversation) -> None:
     conversation = await talk_to("both")
     await conversation.text("Hello")
     assert await conversation.replies(2) == ["Welcome.", "You said Hello"]
 
 
-async def test_s2_a_text_joins_the_open_session_and_the_agent_continues(talk_to):
+async def test_s2_a_text_joins_the_open_session_and_the_agent_continues(talk_to: NewConversation) -> None:
     conversation = await talk_to("seed")
     await conversation.text("Hi")
     await conversation.replies(1)
@@ -50,7 +51,9 @@ async def test_s2_a_text_joins_the_open_session_and_the_agent_continues(talk_to)
     assert len(await conversation.sessions()) == 1
 
 
-async def test_s3_after_a_session_has_ended_a_text_opens_a_new_one_with_nothing_carried_over(talk_to):
+async def test_s3_after_the_end_a_text_opens_a_new_session_with_nothing_carried_over(
+    talk_to: NewConversation,
+) -> None:
     conversation = await talk_to("hanging")
     await conversation.text("hello")
     await conversation.replies(1)
@@ -65,7 +68,7 @@ async def test_s3_after_a_session_has_ended_a_text_opens_a_new_one_with_nothing_
     assert await conversation.transcript(second) == [("inbound", "again"), ("outbound", "text 1")]
 
 
-async def test_s11_an_agent_that_fails_three_times_is_answered_for_by_its_fallback(talk_to):
+async def test_s11_an_agent_that_fails_three_times_is_answered_for_by_its_fallback(talk_to: NewConversation) -> None:
     conversation = await talk_to("crashing")
     await conversation.text("crash")
     (fallback,) = await conversation.replies(1)
@@ -77,7 +80,9 @@ async def test_s11_an_agent_that_fails_three_times_is_answered_for_by_its_fallba
     assert [m.fallback for m in messages if m.direction == session_pb2.Message.DIRECTION_OUTBOUND] == [True, False]
 
 
-async def test_s12_texts_that_arrive_while_a_turn_runs_are_answered_together_by_the_next(talk_to):
+async def test_s12_texts_that_arrive_while_a_turn_runs_share_the_next(
+    talk_to: NewConversation,
+) -> None:
     conversation = await talk_to("slow")
     await conversation.text("first")
     await asyncio.gather(conversation.text("second"), conversation.text("third"))
@@ -86,7 +91,7 @@ async def test_s12_texts_that_arrive_while_a_turn_runs_are_answered_together_by_
     assert replies[1] in {"heard second | third", "heard third | second"}
 
 
-async def test_every_reply_ends_up_delivered_in_the_transcript(talk_to):
+async def test_every_reply_ends_up_delivered_in_the_transcript(talk_to: NewConversation) -> None:
     conversation = await talk_to("seed")
     await conversation.text("Hi")
     await conversation.replies(1)

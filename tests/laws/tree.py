@@ -1,6 +1,7 @@
 """Our own Python files as the laws see them: found, read and parsed once; generated code is not ours."""
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,7 @@ class Source:
     @property
     def is_stand_in(self) -> bool:
         """An agent that a test runs: it stands for a customer's code, with whatever faults the test is about."""
-        return self.is_test and "/agents/" in self.path
+        return self.is_test and bool(re.search(r"/\w*agents/", self.path))
 
     @property
     def lines(self) -> int:

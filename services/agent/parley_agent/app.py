@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +21,8 @@ from parley_agent.workers.reload_agents import reloading
 from parley_chassis.grpc_server import grpc_server
 from parley_chassis.settings import SettingsError
 from parley_chassis.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
             await stack.enter_async_context(reloading(agents.reload))
         servicer = AgentServicer(RunTurn(agents, telemetry), DescribeAgent(agents))
         address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, servicer.add_to))
+        log.info("serving", extra={"address": address, "agents": agents.names})
         yield Running(address, agents.names)
 
 

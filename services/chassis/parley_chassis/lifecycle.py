@@ -137,6 +137,8 @@ async def _loop(
 ) -> None:
     backoff = MIN_BACKOFF
     while not stopping.is_set():
+        # Steps that wait for nothing themselves would let nobody else run.
+        await asyncio.sleep(0)
         try:
             more = await work()
         except (Exception, asyncio.CancelledError) as error:

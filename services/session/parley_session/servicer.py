@@ -130,5 +130,19 @@ class NumberServicer(number_service_pb2_grpc.NumberServiceServicer):
         )
 
 
+def add_to(sessions: SessionServicer, numbers: NumberServicer) -> Callable[[grpc.aio.Server], list[str]]:
+    """What registers both services with a server and returns their full names."""
+
+    def add(server: grpc.aio.Server) -> list[str]:
+        session_service_pb2_grpc.add_SessionServiceServicer_to_server(sessions, server)
+        number_service_pb2_grpc.add_NumberServiceServicer_to_server(numbers, server)
+        return [
+            session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
+            number_service_pb2.DESCRIPTOR.services_by_name["NumberService"].full_name,
+        ]
+
+    return add
+
+
 def _result(received: Received) -> Result:
     return Result(outcome=OUTCOMES[received.outcome], message_id=received.message_id)

@@ -32,7 +32,14 @@ def do_pid(conv, rest): return str(os.getpid())
 def do_loop(conv, rest):
     while True: pass
 def do_sleep(conv, rest): time.sleep(float(rest)); return "slept"
-def do_block(conv, rest): socket.socketpair()[0].recv(1)
+def do_meet(conv, rest):
+    place, others = rest.split(" ")
+    open(os.path.join(place, str(os.getpid())), "w").close()
+    while len(os.listdir(place)) < int(others): time.sleep(0.001)
+    return "met"
+def do_block(conv, rest):
+    ours, theirs = socket.socketpair()
+    ours.recv(1)
 def do_raise(conv, rest): raise ValueError(rest)
 def do_exit(conv, rest): sys.exit(rest)
 def do_die(conv, rest): os._exit(3)
@@ -50,7 +57,8 @@ def do_state(conv, rest): conv.state.big = "x" * int(rest); return "stored"
 def do_environment(conv, rest): return " ".join(sorted(os.environ))
 def do_where(conv, rest): return os.getcwd()
 def do_random(conv, rest): return str(random.random())
-def do_limits(conv, rest): return f"{resource.getrlimit(resource.RLIMIT_CORE)} {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
+def do_limits(conv, rest):
+    return f"{resource.getrlimit(resource.RLIMIT_CORE)} {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
 def do_allocate(conv, rest): return str(len(bytearray(int(rest))))
 def do_child(conv, rest):
     child = subprocess.Popen(["sleep", "1000"])
@@ -108,8 +116,15 @@ async def desk(
 
 def zygotes(of: int | None = None) -> list[psutil.Process]:
     """The zygotes of process `of`, or of this one."""
-    children = psutil.Process(of).children()
-    return [child for child in children if "parley_agent.sandbox" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(of).children() if "parley_agent.sandbox" in command(child)]
+
+
+def command(process: psutil.Process) -> str:
+    """Empty for one that has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 async def until(condition: Callable[[], Any], timeout: float = 10.0) -> None:

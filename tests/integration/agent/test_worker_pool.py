@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,16 @@ async def test_turns_run_in_a_worker_that_stays(one: Desk) -> None:
     assert int(await one.say("pid")) == pid
 
 
-async def test_workers_run_turns_at_the_same_time(agent: Path) -> None:
+async def test_workers_run_turns_at_the_same_time(agent: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
     async with desk(agent, workers=3) as pool:
-        assert len(set(await asyncio.gather(*(pool.say("sleep 0.2") for _ in range(3))))) == 1
-        pids = await asyncio.gather(*(pool.say("pid") for _ in range(30)))
-        assert 1 <= len(set(pids)) <= 3
-        assert len(set(await asyncio.gather(*(pool.say("random") for _ in range(3))))) == 3
+        assert await asyncio.gather(*(pool.say(f"meet {place} 3") for _ in range(3))) == ["met"] * 3
+
+
+async def test_workers_do_not_draw_the_same_random_numbers(agent: Path) -> None:
+    async with desk(agent, calls=1) as pool:
+        assert await pool.say("random") != await pool.say("random")
 
 
 @pytest.mark.parametrize("hang", ["loop", "block", "sleep 1000"])
@@ -84,7 +89,7 @@ async def test_sys_exit_fails_the_turn_and_leaves_the_worker(one: Desk) -> None:
 @pytest.mark.parametrize("death", ["die", "kill"])
 async def test_a_worker_that_dies_fails_its_turn_and_is_replaced(one: Desk, death: str) -> None:
     pid = await one.say("pid")
-    with pytest.raises(AgentFailed, match="ended its worker in the middle of the turn"):
+    with pytest.raises(AgentFailed, match="ended its worker"):
         await one.run(death, timeout=SOON)
     assert await one.say("pid", timeout=SOON) != pid
 
@@ -117,9 +122,10 @@ async def test_a_closed_stdout_harms_nothing(one: Desk) -> None:
 
 
 async def test_bytes_forged_into_the_connection_fail_that_turn_only(one: Desk) -> None:
-    with pytest.raises(AgentFailed, match="wrote into its worker's connection|ended its worker"):
+    with pytest.raises(AgentFailed, match="ended its worker, or its connection"):
         await one.run("forge", timeout=SOON)
-    assert await one.say("echo fine", timeout=SOON) == "fine"
+    for word in ("one", "two", "three"):
+        assert await one.say(f"echo {word}", timeout=SOON) == word
 
 
 async def test_a_state_of_64_kib_passes_and_a_larger_one_fails_by_its_key(one: Desk) -> None:
@@ -177,12 +183,13 @@ async def test_turns_wait_in_order_for_a_worker(one: Desk) -> None:
     assert order == list(range(20))
 
 
-async def test_a_turn_that_waited_for_half_of_its_time_never_begins(one: Desk, tmp_path: Path) -> None:
-    busy = asyncio.ensure_future(one.say("sleep 0.5"))
+async def test_a_turn_that_waited_for_half_of_its_time_never_begins(one: Desk) -> None:
+    busy = asyncio.ensure_future(one.say("sleep 1.5"))
+    await asyncio.sleep(0)
     began = time.monotonic()
     with pytest.raises(AgentFull):
-        await one.run("echo late", timeout=0.2)
-    assert 0.1 <= time.monotonic() - began < 0.4
+        await one.run("echo late", timeout=1.0)
+    assert 0.5 <= time.monotonic() - began < 1.0
     assert await busy == "slept"
     assert await one.say("echo on time", timeout=SOON) == "on time"
 
@@ -223,22 +230,25 @@ async def test_an_agent_that_cannot_be_started_again_is_away_until_it_can(agent:
     async with desk(agent) as pool:
         code = (agent / "agent.py").read_text()
         (agent / "agent.py").write_text("import nowhere")
-        zygotes()[0].kill()
-        with pytest.raises((AgentFailed, AgentAway)):
-            while True:
-                await pool.say("echo still here", timeout=10)
-        with pytest.raises(AgentAway):
-            while True:
-                await pool.say("echo still here", timeout=10)
-        (agent / "agent.py").write_text(code)
-        async with asyncio.timeout(15):
-            while True:
-                try:
-                    assert await pool.say("echo back") == "back"
-                except AgentAway:
+        (zygote,) = zygotes()
+        zygote.kill()
+
+        async def answers() -> bool:
+            with suppress(AgentAway, AgentFailed):
+                return await pool.say("echo here", timeout=10) == "here"
+            return False
+
+        async def until_it_answers(wanted: bool) -> None:
+            async with asyncio.timeout(15):
+                while await answers() is not wanted:
                     await asyncio.sleep(0.01)
-                else:
-                    return
+
+        await until_it_answers(False)
+        await until(lambda: not is_running(zygote.pid))
+        with pytest.raises(AgentAway):
+            await pool.say("echo here", timeout=10)
+        (agent / "agent.py").write_text(code)
+        await until_it_answers(True)
 
 
 async def test_what_a_worker_has_started_dies_with_it(one: Desk) -> None:

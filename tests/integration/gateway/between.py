@@ -21,18 +21,16 @@ async def starting_gateways(sessions: SessionPeer, notifier: NotifierPeer) -> As
         notifier_address = await stack.enter_async_context(serving(notifier))
 
         async def start(**changes: Any) -> Gateway:
-            settings = gateway_settings(session_address, notifier_address, **changes)
-            return await stack.enter_async_context(running(settings))
+            addresses = {"session_address": [session_address], "notifier_address": [notifier_address]}
+            return await stack.enter_async_context(running(gateway_settings(**{**addresses, **changes})))
 
         yield start
 
 
-def gateway_settings(session_address: str, notifier_address: str, **changes: Any) -> Settings:
+def gateway_settings(**changes: Any) -> Settings:
     values: dict[str, Any] = {
         "listen": "127.0.0.1:0",
         "public_url": PUBLIC_URL,
-        "session_address": [session_address],
-        "notifier_address": [notifier_address],
         "twilio_accounts": f"{ACCOUNT}={TOKEN},{OTHER_ACCOUNT}={OTHER_TOKEN}",
         "process": DEVELOPMENT,
         **changes,

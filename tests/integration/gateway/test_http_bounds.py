@@ -1,4 +1,4 @@
-"""The bounds of the HTTP server: how long a request may take, how it is refused while it still arrives, what follows."""
+"""The bounds of the HTTP server: how long a request may take, and how it is refused while it still arrives."""
 
 import asyncio
 import time
@@ -198,11 +198,15 @@ async def test_a_sender_may_ask_first_whether_to_send_the_body(gateway: Gateway,
         assert (await caller.reply()).status == 200
 
 
-async def test_another_protocol_is_not_changed_to(gateway: Gateway, sessions: SessionPeer) -> None:
+async def test_another_protocol_is_not_changed_to(hurried: Gateway, sessions: SessionPeer) -> None:
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    async with Caller(gateway.url) as caller:
+    async with Caller(hurried.url) as caller:
         await caller.send(signed(headers={**upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}))
-        assert (await caller.reply()).status == 200
+        # What follows such a head is by HTTP's rules no body of it.
+        assert (await caller.reply()).status == 403
+        await caller.send(signed())
+        assert await caller.is_closed()
+    assert sessions.received == []
 
 
 async def test_hundreds_of_slow_senders_do_not_hold_up_a_text(start_gateway: StartGateway) -> None:

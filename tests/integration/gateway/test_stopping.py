@@ -34,7 +34,7 @@ async def test_a_text_that_is_being_stored_is_answered_and_no_other_is_taken(
             await asyncio.wait_for(sessions.doors.called.wait(), WAIT)
             stopping = asyncio.create_task(stack.aclose())
             assert await idle.is_closed()
-            with pytest.raises(OSError, match="."):
+            with pytest.raises(ConnectionRefusedError):
                 await call(gateway.url, READY)
             sessions.doors.open.set()
             assert (await caller.reply()).status == 200
@@ -160,7 +160,7 @@ async def test_tokens_in_a_file_are_replaced_while_the_gateway_runs(
         file.write_text(f"{ACCOUNT}=old-token|new-token\n")
         async with asyncio.timeout(WAIT):
             while (await call(gateway.url, signed(token="new-token"))).status != 200:
-                await asyncio.sleep(0.01)
+                pass
         assert (await call(gateway.url, signed(fields=text(MessageSid=sid(2)), token="old-token"))).status == 200
 
 

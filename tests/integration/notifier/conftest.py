@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-import parley_simulator.app
-import parley_simulator.settings
 import psycopg
 import pytest
 import pytest_asyncio
-from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
-from parley_notifier.app import MIGRATIONS, NotifierService, running
-from parley_notifier.settings import Settings
-from parley_simulator.simulator import Simulator
 from psycopg import sql
 
+import parley_simulator.app
+import parley_simulator.settings
+from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from parley_chassis.postgres.migrations import migrate
 from parley_chassis.settings import ProcessSettings
+from parley_notifier.app import MIGRATIONS, NotifierService, running
+from parley_notifier.settings import Settings
+from parley_simulator.simulator import Simulator
 from tests.integration.notifier.peers import SessionPeer, session_peer
 
 SENDER = "+15550001111"

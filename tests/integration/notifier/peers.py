@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
-from parley.session.v1 import session_pb2, session_service_pb2, session_service_pb2_grpc
 
+from parley.session.v1 import session_pb2, session_service_pb2, session_service_pb2_grpc
 from parley_chassis.grpc_server import grpc_server
 from parley_chassis.settings import ProcessSettings
 
@@ -27,7 +27,7 @@ class SessionPeer(session_service_pb2_grpc.SessionServiceServicer):
         self.refusals = 0
         self._changed = asyncio.Condition()
 
-    async def RecordDeliveries(  # noqa: N802
+    async def RecordDeliveries(
         self, request: session_service_pb2.RecordDeliveriesRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> session_service_pb2.RecordDeliveriesResponse:
         async with self._changed:

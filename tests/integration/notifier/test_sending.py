@@ -1,9 +1,7 @@
 """Texts on their way: sent once, in order, and told of."""
 
-from collections.abc import Callable
 
 from parley_simulator.simulator import Simulator
-
 from tests.integration.notifier.conftest import Notifier, Thread
 from tests.integration.notifier.peers import SessionPeer
 

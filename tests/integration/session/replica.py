@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -78,15 +78,13 @@ class Replica:
     async def claim_one(self, timeout: float = 5.0) -> RunTurn:
         """Looks until there is a turn to claim."""
         before = len(self.started)
-        await eventually_async(self._has_claimed(before), timeout)
-        return self.started[-1][0]
 
-    def _has_claimed(self, before: int) -> Callable[[], asyncio.Future[bool]]:
-        async def look() -> bool:
+        async def has_claimed() -> bool:
             await self.claim()
             return len(self.started) > before
 
-        return lambda: asyncio.ensure_future(look())
+        await eventually_async(has_claimed, timeout)
+        return self.last
 
     @property
     def last(self) -> RunTurn:
@@ -132,7 +130,7 @@ async def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> Non
             await asyncio.sleep(0.005)
 
 
-async def eventually_async(condition: Callable[[], asyncio.Future[bool]], timeout: float = 5.0) -> None:
+async def eventually_async(condition: Callable[[], Awaitable[bool]], timeout: float = 5.0) -> None:
     async with asyncio.timeout(timeout):
         while not await condition():
             await asyncio.sleep(0.01)

@@ -12,19 +12,25 @@ import psycopg
 import pytest
 
 from parley_chassis.postgres.pool import DatabaseUnavailable
-from parley_session.domain.thread import Phase
+from parley_session.adapters.ids import new_id
+from parley_session.domain.events import Context
+from parley_session.domain.machine import decide
 from parley_session.ports import DeliveryRecord
 from tests.databases import FreshDatabase
-from tests.integration.session.replica import Replica, Rows, answer, incoming, key
+from tests.integration.session.replica import Replica, Rows, answer, eventually_async, incoming, key
 
 PARTICIPANTS = [f"+1666{number:07d}" for number in range(60)]
 STRESS = 2.0
 
-UNSORTED = """
-SELECT t.id FROM jsonb_to_recordset(%s::text::jsonb) AS i(channel smallint, endpoint text, participant text)
-JOIN session.threads t USING (channel, endpoint, participant) FOR UPDATE OF t
+LOCK_AS_THEY_COME = """
+SELECT t.id::text
+FROM ROWS FROM (jsonb_to_recordset(%s::text::jsonb) AS (channel smallint, endpoint text, participant text))
+  WITH ORDINALITY AS i(channel, endpoint, participant, place)
+JOIN session.threads t USING (channel, endpoint, participant)
+ORDER BY i.place
+FOR UPDATE OF t
 """
-UNSORTED_RENEWAL = """
+RENEW_AND_WAIT = """
 UPDATE session.turns u SET wake_time = clock_timestamp() + make_interval(secs => i.lease)
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, fence integer, lease float8)
 WHERE u.id = i.id AND u.open AND u.claimed AND u.fence = i.fence
@@ -98,7 +104,7 @@ async def test_overlapping_batches_never_deadlock(impatient: None, replica: Repl
     assert stress.batches > 50
 
 
-@pytest.mark.parametrize(("name", "statement"), [("lock", UNSORTED), ("renew_leases", UNSORTED_RENEWAL)])
+@pytest.mark.parametrize(("name", "statement"), [("lock", LOCK_AS_THEY_COME), ("renew_leases", RENEW_AND_WAIT)])
 async def test_the_same_stress_deadlocks_without_the_order(
     name: str, statement: str, impatient: None, replica: Replica, other: Replica
 ) -> None:
@@ -110,25 +116,55 @@ async def test_the_same_stress_deadlocks_without_the_order(
     assert stress.deadlocks > 0
 
 
-async def test_a_batch_that_waited_for_the_lock_sees_what_the_other_did(replica: Replica, other: Replica) -> None:
+async def test_a_batch_that_waited_for_the_lock_sees_what_the_other_did(
+    replica: Replica, other: Replica, rows: Rows
+) -> None:
     await replica.receive(incoming("S1", "one"))
-    run = replica.last
-    async with replica.store.batch() as first:
-        await first.gather([key()])
-        async with asyncio.TaskGroup() as tasks:
-            waiting = tasks.create_task(other.receive(incoming("S2", "two")))
-            done, _ = await asyncio.wait({waiting}, timeout=0.2)
-            assert not done, "the second batch did not wait for the lock"
-            # Leaving without a commit gives the lock back; what the first batch does now is done before the second.
-            committed = tasks.create_task(_commit_then_leave(first, replica, run))
-    await committed
-    assert other.started == []
+    await replica.commit(answer(replica.last, "1"))
+    async with replica.store.batch() as batch:
+        gathered = await batch.gather([key()])
+        waiting = asyncio.create_task(other.receive(incoming("S3", "three")))
+        await eventually_async(lambda: _somebody_waits(rows))
+        assert gathered.now is not None
+        event, context = incoming("S2", "two").event, Context(gathered.now, new_id)
+        decision = decide(gathered.threads[key()], [event], context)
+        await batch.commit([decision])
+    await waiting
+    assert decision.run is not None
+    assert other.started == [], "the turn that was claimed meanwhile was not seen"
+    assert await rows.all("SELECT text, position FROM session.messages WHERE direction = 1 ORDER BY position") == [
+        ("one", 1),
+        ("two", 3),
+        ("three", 4),
+    ]
+    await other.commit(answer(decision.run, "2"))
+    assert other.last_texts == ["three"]
 
 
-async def _commit_then_leave(batch: object, replica: Replica, run: object) -> None:
-    """Placeholder until rewritten below."""
-
-
-async def test_gather_reads_after_the_lock(replica: Replica, other: Replica, rows: Rows) -> None:
+async def test_a_commit_that_waited_for_the_lock_takes_the_text_that_came_meanwhile(
+    replica: Replica, other: Replica, rows: Rows
+) -> None:
     await replica.receive(incoming("S1", "one"))
-    assert replica.last.thread.phase is Phase.RUNNING
+    async with other.store.batch() as batch:
+        gathered = await batch.gather([key()])
+        waiting = asyncio.create_task(replica.commit(answer(replica.last, "1")))
+        await eventually_async(lambda: _somebody_waits(rows))
+        assert gathered.now is not None
+        decision = decide(gathered.threads[key()], [incoming("S2", "two").event], Context(gathered.now, new_id))
+        await batch.commit([decision])
+    assert await waiting == [True]
+    assert replica.last_texts == ["two"]
+
+
+async def _somebody_waits(rows: Rows) -> bool:
+    query = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(await rows.one(query))
+
+
+async def test_a_thread_that_came_between_lock_and_look_is_not_touched(replica: Replica) -> None:
+    """Nobody has locked it for this batch, so it counts as missing and is gathered again."""
+    await replica.receive(incoming("S1"))
+    nothing_yet = replica.store._queries["lock"].replace("ORDER BY", "WHERE false ORDER BY")
+    replica.store._queries = {**replica.store._queries, "lock": nothing_yet}
+    async with replica.store.batch() as batch:
+        assert (await batch.gather([key()], ["S1"])).threads == {}

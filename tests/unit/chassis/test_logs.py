@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley_chassis.logs import JsonFormatter, Pseudonyms, configure
+from parley_chassis.logs import QUIET, JsonFormatter, Pseudonyms, configure
 from parley_chassis.settings import ProcessSettings
 
 NUMBER = "+15550123456"
@@ -23,15 +23,12 @@ def restored_logging() -> Iterator[None]:
     """Gives back what `configure` sets for the whole process."""
     root = logging.getLogger()
     handlers, level, raises = root.handlers[:], root.level, logging.raiseExceptions
-    levels = {
-        name: logger.level for name, logger in root.manager.loggerDict.items() if isinstance(logger, logging.Logger)
-    }
+    levels = {name: logging.getLogger(name).level for name in QUIET}
     yield
     root.handlers[:], logging.raiseExceptions = handlers, raises
     root.setLevel(level)
-    for name, logger in root.manager.loggerDict.items():
-        if isinstance(logger, logging.Logger):
-            logger.setLevel(levels.get(name, logging.NOTSET))
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
 
 
 def line(
@@ -187,8 +184,9 @@ def test_a_number_has_the_same_name_under_the_same_key_only() -> None:
     assert Pseudonyms()(NUMBER) != Pseudonyms()(NUMBER)
 
 
-@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True))
-def test_a_name_shows_the_last_two_digits_and_no_more(number: str) -> None:
+@given(st.integers(1_000_000, 999_999_999_999_999))
+def test_a_name_shows_the_last_two_digits_and_no_more(digits: int) -> None:
+    number = f"+{digits}"
     name = Pseudonyms("key")(number)
     prefix, digest, last = name.split("-")
     assert (prefix, len(digest), last) == ("p", 8, number[-2:])

@@ -17,6 +17,8 @@ MAX_ANSWER = 1024 * 1024
 class Call:
     """A turn on its way: waiting for a worker, or in one."""
 
+    number: int
+    """Comes back with the answer, so that no answer is taken for another turn's."""
     turn: Turn
     frame: bytes = field(repr=False)
     deadline: float

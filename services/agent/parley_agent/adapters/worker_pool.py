@@ -99,7 +99,8 @@ class WorkerPool:
         if len(self._queue) >= self._limits.queue:
             raise AgentFull(f"{self._limits.queue} turns wait for this agent already: try again later")
         now = self._loop.time()
-        call = Call(turn, packed(turn.__dict__), now + timeout, self._loop.create_future())
+        number = next(self._numbers)
+        call = Call(number, turn, packed([number, turn.__dict__]), now + timeout, self._loop.create_future())
         if self._idle:
             self._begin(self._idle.pop(), call)
         else:
@@ -116,16 +117,21 @@ class WorkerPool:
         worker.begin(call)
 
     def _answered(self, worker: Worker, body: bytes) -> None:
-        call, worker.call = worker.call, None
+        call = worker.call
         assert call is not None
+        answer = _read_answer(body, call.number)
+        if answer is None:
+            # What comes after it could be taken for the answer to another turn.
+            self._gone(worker)
+            return
         assert call.timer is not None
         call.timer.cancel()
+        worker.call = None
         if worker.calls < self._limits.calls:
             self._free(worker)
         else:
             self._remove(worker)
             self._spawn()
-        answer = _read_answer(body)
         if isinstance(answer, AgentFailed):
             self._fail(call, answer)
         elif not call.future.done():
@@ -220,7 +226,9 @@ class WorkerPool:
         call, worker.call = worker.call, None
         self._remove(worker)
         if call is not None:
-            self._fail(call, AgentFailed("the agent's code ended its worker in the middle of the turn"))
+            self._fail(
+                call, AgentFailed("the agent's code ended its worker, or its connection, in the middle of the turn")
+            )
             self._note_drained()
 
     def _remove(self, worker: Worker) -> None:
@@ -280,14 +288,15 @@ class WorkerPool:
             self._drained.set()
 
 
-def _read_answer(body: bytes) -> Ran | AgentFailed:
+def _read_answer(body: bytes, number: int) -> Ran | AgentFailed | None:
+    """What a worker answered to call `number`; None when the agent's code has written into the connection itself."""
     try:
         match json.loads(body):
-            case {"replies": list(replies), "state": str(state), "hang_up": bool(hang_up)}:
-                if all(type(reply) is str for reply in replies):
+            case [int(given), {"replies": list(replies), "state": str(state), "hang_up": bool(hang_up)}]:
+                if given == number and all(type(reply) is str for reply in replies):
                     return Ran(replies, state, hang_up)
-            case {"what": str(what), "frames": list(frames)}:
+            case [int(given), {"what": str(what), "frames": list(frames)}] if given == number:
                 return AgentFailed(what, frames)
     except (ValueError, RecursionError):
         pass
-    return AgentFailed("the agent's code wrote into its worker's connection")
+    return None

@@ -54,6 +54,7 @@ class ZygoteProcess:
         self._watcher = watcher
         self._loop = asyncio.get_running_loop()
         self._unread = b""
+        self._is_up = False
         self._pids: dict[int, int] = {}
         self._loaded: asyncio.Future[None] = self._loop.create_future()
         self._control, self._theirs = socket.socketpair()
@@ -114,8 +115,11 @@ class ZygoteProcess:
             self._process.kill()
 
     async def stop(self) -> None:
-        """Ends the zygote and its workers, whatever they are doing. Does not call `lost`."""
+        """Ends the zygote and its workers, whatever they are doing. Does not call `lost`. May be called again."""
         self._let_go()
+        if not self._is_up:
+            # Code that hangs while it is imported does not see that nobody waits for it.
+            self.end()
         try:
             await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT)
         except TimeoutError:
@@ -126,6 +130,8 @@ class ZygoteProcess:
         self._output.close()
 
     def _let_go(self) -> None:
+        if self._control.fileno() < 0:
+            return
         self._loop.remove_reader(self._control.fileno())
         self._control.close()
         if not self._loaded.done():
@@ -170,8 +176,11 @@ class ZygoteProcess:
                 self._pids.pop(event["worker"], None)
                 self._watcher.exited(event["worker"])
             case "loaded":
+                self._is_up = True
                 self._loaded.set_result(None)
             case "refused":
+                # Its end, which follows, is no loss.
+                self._loop.remove_reader(self._control.fileno())
                 self._loaded.set_exception(InvalidAgent([f"{self._agent.directory}{os.sep}{event['problem']}"]))
 
     def _lose(self) -> None:

@@ -14,16 +14,17 @@ from parley_agent.sandbox.program import Fault, Program
 
 def work(connection: socket, program: Program) -> None:
     while (call := receive(connection)) is not None:
-        answer = packed(_answer(program, call))
+        number, turn = call
+        answer = packed([number, _answer(program, turn)])
         # Customer code may have closed or replaced it.
         with contextlib.suppress(Exception):
             sys.stdout.flush()
         connection.sendall(answer)
 
 
-def _answer(program: Program, call: dict[str, Any]) -> dict[str, Any]:
+def _answer(program: Program, turn: dict[str, Any]) -> dict[str, Any]:
     try:
-        ran = program.run(Turn(**call))
+        ran = program.run(Turn(**turn))
     except Fault as fault:
         return {"what": fault.failed.what, "frames": fault.failed.frames}
     return {"replies": ran.replies, "state": ran.state, "hang_up": ran.hang_up}

@@ -44,14 +44,14 @@ class Zygote:
         program = self._load()
         if program is None:
             return
-        wakeup = _wake_on_signals()
+        self._wakeup = _wake_on_signals()
         die_with(os.getppid(), self._prctl, signal.SIGTERM)
         # A worker's own children come here when it is killed, so that none is left as a zombie.
         self._prctl(SET_CHILD_SUBREAPER, 1)
         gc.collect()
         gc.freeze()
         self._tell({"event": "loaded"})
-        self._obey(program, wakeup)
+        self._obey(program)
         self._end_all()
 
     def _load(self) -> Program | None:
@@ -70,14 +70,14 @@ class Zygote:
             sys.stdout.write(f"{self._manifest['file']}: threads started while importing do not run in workers\n")
         return program
 
-    def _obey(self, program: Program, wakeup: socket.socket) -> None:
+    def _obey(self, program: Program) -> None:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
-        poll.register(wakeup, select.POLLIN)
+        poll.register(self._wakeup, select.POLLIN)
         while True:
             ready = {descriptor for descriptor, _ in poll.poll()}
-            if wakeup.fileno() in ready:
-                if signal.SIGTERM in wakeup.recv(CHUNK):
+            if self._wakeup.fileno() in ready:
+                if signal.SIGTERM in self._wakeup.recv(CHUNK):
                     return
                 self._reap()
             if self._control.fileno() in ready:
@@ -130,7 +130,8 @@ class Zygote:
         try:
             os.setpgid(0, 0)
             die_with(parent, self._prctl)
-            signal.set_wakeup_fd(-1)
+            os.close(signal.set_wakeup_fd(-1))
+            self._wakeup.close()
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             self._control.close()

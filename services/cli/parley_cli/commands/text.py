@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from parley_cli.stack.phone import phone
 from parley_cli.stack.stack_file import find_stack
@@ -29,7 +30,7 @@ async def text(
             out.print(f"[yellow]the webhook was not taken: {outcome}[/yellow]")
         replies = await handset.replies(timeout=timeout)
         for bubble in replies:
-            out.print(f"[cyan]◂[/cyan] {bubble.body}")
+            out.print(f"[cyan]◂[/cyan] {escape(bubble.body)}")
         if not replies:
             out.print(f"[yellow]no reply within {timeout:g} s; see what is known with `parley sessions`[/yellow]")
             raise typer.Exit(1)

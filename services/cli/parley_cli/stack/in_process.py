@@ -20,7 +20,7 @@ import parley_simulator.app
 import parley_simulator.settings
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from parley_chassis.settings import ProcessSettings, SettingsT, load
-from parley_cli.stack.layout import Layout
+from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.schema import prepare_database
 from parley_cli.stack.session_api import session_api
 from parley_cli.stack.stack_file import StackAddresses
@@ -61,7 +61,7 @@ async def running(options: Options) -> AsyncIterator[Stack]:
         )
         await prepare_database(postgres)
         layout = Layout.on_loopback(
-            postgres, simulator.account_sid, simulator.auth_token, options.agents
+            Databases.of(postgres), simulator.account_sid, simulator.auth_token, options.agents
         ).with_twilio(simulator.api_url)
         simulator.add_number(options.number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url)
         await _start_services(stack, layout)

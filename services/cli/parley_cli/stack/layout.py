@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from parley_chassis.postgres.embedded import EmbeddedPostgres
 from parley_chassis.postgres.roles import role_of
@@ -16,16 +18,26 @@ RETRY_FRAGMENT = "#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000"
 """How Twilio is to repeat a webhook that we could not take: three times within its fifteen seconds."""
 
 
+class Databases(NamedTuple):
+    """Where the services that store something find their schemas. A repr would show passwords: never logged."""
+
+    session: str
+    notifier: str
+
+    @classmethod
+    def of(cls, postgres: EmbeddedPostgres) -> Databases:
+        return cls(postgres.url(role_of("session")), postgres.url(role_of("notifier")))
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One stack. gRPC addresses are host:port, several replicas with commas."""
+    """One stack. gRPC addresses are host:port, one for each replica with commas between them."""
 
     gateway: str
     session: str
     agent: str
     notifier: str
-    session_database_url: str = field(repr=False)
-    notifier_database_url: str = field(repr=False)
+    databases: Databases
     account_sid: str
     auth_token: str = field(repr=False)
     agents: Path
@@ -35,21 +47,22 @@ class Layout:
 
     @classmethod
     def on_loopback(
-        cls, postgres: EmbeddedPostgres, account_sid: str, auth_token: str, agents: Path, public_url: str = ""
+        cls, databases: Databases, account_sid: str, auth_token: str, agents: Path, replicas: Mapping[str, int] = {}
     ) -> Layout:
-        """Every service on a free port of 127.0.0.1. `public_url` is where Twilio calls, if not there."""
-        gateway, session, agent, notifier = (f"127.0.0.1:{port}" for port in free_ports(4))
+        """Every service on a free port of 127.0.0.1; session and notifier may have several `replicas`."""
+        session, notifier = replicas.get("session", 1), replicas.get("notifier", 1)
+        addresses = iter([f"127.0.0.1:{port}" for port in free_ports(2 + session + notifier)])
+        gateway, agent = next(addresses), next(addresses)
         return cls(
             gateway,
-            session,
+            ",".join(islice(addresses, session)),
             agent,
-            notifier,
-            postgres.url(role_of("session")),
-            postgres.url(role_of("notifier")),
+            ",".join(islice(addresses, notifier)),
+            databases,
             account_sid,
             auth_token,
             agents,
-            public_url or f"http://{gateway}",
+            f"http://{gateway}",
         )
 
     def with_twilio(self, url: str) -> Layout:
@@ -80,14 +93,14 @@ class Layout:
             },
             "session": {
                 "LISTEN": self.session,
-                "DATABASE_URL": self.session_database_url,
+                "DATABASE_URL": self.databases.session,
                 "AGENTS": f"*={self.agent}",
                 "NOTIFIER_ADDRESS": self.notifier,
             },
             "agent": {"LISTEN": self.agent, "DIRECTORY": str(self.agents)},
             "notifier": {
                 "LISTEN": self.notifier,
-                "DATABASE_URL": self.notifier_database_url,
+                "DATABASE_URL": self.databases.notifier,
                 "SESSION_ADDRESS": self.session,
                 "TWILIO_URL": self.twilio_url,
                 "TWILIO_ACCOUNT_SID": self.account_sid,
@@ -99,22 +112,23 @@ class Layout:
         return shared | {f"PARLEY_{service.upper()}_{name}": value for name, value in own.items()}
 
 
-def service_processes(
-    layout: Layout, logs: Path, variables: Mapping[str, str] | None = None
-) -> list[ServiceProcess]:
-    """Each service of the stack as a process that is not yet started, those that are called before their callers.
+def service_processes(layout: Layout, logs: Path, variables: Mapping[str, str] = {}) -> list[ServiceProcess]:
+    """Each replica of each service as a process that is not yet started, those that are called before their callers.
 
-    `variables` are added to what every service is told.
+    The replicas of one service are told apart by a number: `session`, `session-2`. `variables` are added to what
+    every service is told.
     """
-    probes = {
-        "agent": grpc_probe(layout.agent),
-        "notifier": grpc_probe(layout.notifier),
-        "session": grpc_probe(layout.session),
-        "gateway": http_probe(f"{layout.gateway_url}/health/ready"),
-    }
-    return [
+    processes = [
         ServiceProcess(
-            name, f"parley_{name}", {**layout.environment(name), **(variables or {})}, probe, logs / f"{name}.log"
+            service if n == 1 else f"{service}-{n}",
+            f"parley_{service}",
+            {**layout.environment(service), f"PARLEY_{service.upper()}_LISTEN": address, **variables},
+            grpc_probe(address),
+            logs / f"{service}-{n}.log",
         )
-        for name, probe in probes.items()
+        for service in ("agent", "notifier", "session")
+        for n, address in enumerate(getattr(layout, service).split(","), start=1)
     ]
+    ready = http_probe(f"{layout.gateway_url}/health/ready")
+    environment = {**layout.environment("gateway"), **variables}
+    return [*processes, ServiceProcess("gateway", "parley_gateway", environment, ready, logs / "gateway.log")]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import aiohttp
 import grpc
@@ -115,10 +115,16 @@ def grpc_probe(address: str) -> Probe:
     async def serves() -> bool:
         async with grpc.aio.insecure_channel(address) as channel:
             try:
-                answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1.0)
+                answer: health_pb2.HealthCheckResponse = await check(channel)(
+                    health_pb2.HealthCheckRequest(), timeout=1.0
+                )
             except grpc.aio.AioRpcError:
                 return False
             return answer.status == health_pb2.HealthCheckResponse.SERVING
+
+    def check(channel: grpc.aio.Channel) -> Any:
+        # The published stubs of the health service know no asyncio.
+        return health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
 
     return serves
 

@@ -39,6 +39,22 @@ def _sentences() -> Iterator[None]:
         raise ApiError(error.details() or error.code().name) from None
 
 
+def state_of(session: session_pb2.Session) -> str:
+    """`open`, or why it ended: `ended_by_agent`."""
+    if session.state != session_pb2.Session.STATE_ENDED:
+        return "open"
+    return session_pb2.Session.EndReason.Name(session.end_reason).removeprefix("END_REASON_").lower()
+
+
+def is_inbound(message: session_pb2.Message) -> bool:
+    return message.direction == session_pb2.Message.DIRECTION_INBOUND
+
+
+def delivery_of(message: session_pb2.Message) -> str:
+    """What became of an outbound message: `delivered`."""
+    return session_pb2.DeliveryState.Name(message.delivery_state).removeprefix("DELIVERY_STATE_").lower()
+
+
 class SessionApi:
     """Calls one session service. Raises ApiError."""
 

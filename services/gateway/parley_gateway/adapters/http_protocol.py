@@ -51,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._receiving = False
         self._in_head = False
         self._head = 0
+        self._chunk = 0
         self._deaf = False
         self._unreadable = NOT_HTTP
 
@@ -67,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf or self.transport.is_closing():
             return
+        self._chunk = len(data)
         super().data_received(data)
         if self._in_head:
             self._head += len(data)
@@ -82,11 +84,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._clear_deadline()
 
     def on_headers_complete(self) -> None:
-        if len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers]) > self._limits.head:
+        if self._head + self._chunk > self._limits.head and self._head_size() > self._limits.head:
             self._unreadable = HEAD_TOO_LARGE
             raise HeadTooLarge
         super().on_headers_complete()
         self._in_head = False
+        if self.parser.should_upgrade():
+            # What follows would be of another protocol, which is not spoken here.
+            self.cycle.keep_alive = False
+            self._deaf = True
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -96,6 +102,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when the parser gives up."""
         self._refuse(self._unreadable)
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -136,7 +145,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class LingeringTransport:
-    """A transport whose `close` first lets the sender of an unfinished request read the answer."""
+    """A transport whose `close` first lets the sender of an unfinished request read the answer.
+
+    What is written in one turn of the loop goes out together: an answer's head and body are one packet.
+    """
 
     def __init__(
         self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, is_unfinished: Callable[[], bool]
@@ -145,13 +157,17 @@ class LingeringTransport:
         self._loop = loop
         self._is_unfinished = is_unfinished
         self._closing = False
+        self._written: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        if not self._closing:
-            self._transport.write(data)
+        if self._closing:
+            return
+        if not self._written:
+            self._loop.call_soon(self._flush)
+        self._written.append(data)
 
     def is_closing(self) -> bool:
         return self._closing or self._transport.is_closing()
@@ -160,9 +176,15 @@ class LingeringTransport:
         if self.is_closing():
             return
         self._closing = True
+        self._flush()
         if self._is_unfinished() and self._transport.can_write_eof():
             self._transport.write_eof()
             self._transport.resume_reading()
             self._loop.call_later(LINGER, self._transport.close)
         else:
             self._transport.close()
+
+    def _flush(self) -> None:
+        written, self._written = self._written, []
+        if written and not self._transport.is_closing():
+            self._transport.write(b"".join(written))

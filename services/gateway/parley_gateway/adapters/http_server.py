@@ -51,8 +51,10 @@ def bind(listen: str) -> socket.socket:
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        if not host or int(port) not in range(65536):
+            raise ValueError("no host, or no port")
         return socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError) as error:
         raise SettingsError([f"cannot listen on {listen}: write host:port, of this machine and not in use"]) from error
 
 

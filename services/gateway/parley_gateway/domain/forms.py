@@ -29,9 +29,11 @@ def parse_form(body: bytes, limit: int) -> list[Pair]:
         # A plus that means itself is still an escape here.
         for field in body.decode("ascii").replace("+", " ").split("&"):
             name, _, value = field.partition("=")
-            if "%" in field:
-                pairs.append((_ESCAPES.sub(_decoded, name), _ESCAPES.sub(_decoded, value)))
-            elif field:
+            if "%" in value:
+                value = _ESCAPES.sub(_decoded, value)
+            if "%" in name:
+                name = _ESCAPES.sub(_decoded, name)
+            if field:
                 pairs.append((name, value))
     except UnicodeDecodeError:
         raise Forbidden("UNREADABLE_FORM") from None

@@ -1,5 +1,5 @@
 -- The statements that run for every text. Each takes one JSON array, so that a batch is one parameter.
--- Rows are locked in the order of thread ids by everybody: two batches never wait for each other in a circle.
+-- Whoever waits for locks of threads takes them in the order of ids: two batches never wait in a circle.
 
 -- name: create_threads
 -- Texts to registered numbers get the thread that they are missing; others get none, and are refused for that.
@@ -11,18 +11,19 @@ ORDER BY i.channel, i.endpoint COLLATE "C", i.participant COLLATE "C"
 ON CONFLICT (channel, endpoint, participant) DO NOTHING
 
 -- name: lock
-SELECT t.id
+SELECT t.id::text
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(channel smallint, endpoint text, participant text)
 JOIN session.threads t USING (channel, endpoint, participant)
 ORDER BY t.id
 FOR UPDATE OF t
 
 -- name: lock_due
--- Threads whose turn's wake_time has come, unless somebody is at work on them.
+-- Threads whose turn's wake_time has come, the longest due first, unless somebody is at work on them. Needs no order of
+-- its own among the locks, since it waits for none.
 SELECT t.channel, t.endpoint, t.participant
 FROM session.turns u JOIN session.threads t ON t.id = u.thread_id
 WHERE u.open AND u.wake_time <= clock_timestamp()
-ORDER BY t.id
+ORDER BY u.wake_time
 LIMIT %s
 FOR UPDATE OF t SKIP LOCKED
 
@@ -106,40 +107,53 @@ WHERE m.thread_id = i.thread_id AND m.position > i.taken AND m.direction = 1
   AND m.session_id IS DISTINCT FROM i.session_id
 
 -- name: history
--- The newest texts of each session before a position, oldest first.
+-- The newest texts of each session, oldest first: what the agent said, and what it has answered. Texts that came while
+-- it was at work stand before its reply and are the next turn's input.
 SELECT i.turn_id::text, json_agg(json_build_array(m.direction, m.text) ORDER BY m.position)::text
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(turn_id uuid, thread_id uuid, session_id uuid, first_position bigint,
-  before bigint)
+  taken bigint)
 CROSS JOIN LATERAL (
   SELECT m.position, m.direction, m.text FROM session.messages m
-  WHERE m.thread_id = i.thread_id AND m.position >= i.first_position AND m.position < i.before
+  WHERE m.thread_id = i.thread_id AND m.position >= i.first_position
+    AND (m.direction = 2 OR m.position <= i.taken)
     AND m.session_id = i.session_id AND m.ignore_reason = ''
   ORDER BY m.position DESC LIMIT 20
 ) m
 GROUP BY i.turn_id
 
 -- name: renew_leases
--- A turn that somebody else has claimed meanwhile keeps its lease.
-UPDATE session.turns u SET wake_time = clock_timestamp() + make_interval(secs => i.lease)
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, fence integer, lease float8)
-WHERE u.id = i.id AND u.open AND u.claimed AND u.fence = i.fence
+-- A turn that somebody else has claimed meanwhile keeps its lease. So does one that is being written: its thread is
+-- locked by a batch, and whoever holds turns without their threads must not wait for it.
+WITH held AS MATERIALIZED (
+  SELECT u.id, i.lease
+  FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, fence integer, lease float8)
+  JOIN session.turns u ON u.id = i.id AND u.open AND u.claimed AND u.fence = i.fence
+  FOR UPDATE OF u SKIP LOCKED
+)
+UPDATE session.turns u SET wake_time = clock_timestamp() + make_interval(secs => held.lease)
+FROM held WHERE u.id = held.id
 
 -- name: record
 -- What became of outbound messages: a report never takes a message back to an earlier state, and all states
--- from 5 on are final. A message whose outcome is known leaves the outbox.
+-- from 5 on are final. A message whose outcome is known leaves the outbox. The rows of both tables are locked in the
+-- order of ids, the outbox first.
 WITH i AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, state smallint, source_id text, error integer)
+), done AS MATERIALIZED (
+  SELECT o.message_id FROM i JOIN session.outbox o ON o.message_id = i.id
+  WHERE i.state >= 3
+  ORDER BY o.message_id FOR UPDATE OF o
+), emptied AS (
+  DELETE FROM session.outbox o USING done WHERE o.message_id = done.message_id
 ), locked AS MATERIALIZED (
   SELECT m.id, i.state, i.source_id, i.error
   FROM i JOIN session.messages m USING (id)
-  WHERE least(i.state, 5) > least(m.delivery_state, 5)
+  WHERE m.direction = 2 AND least(i.state, 5) > least(m.delivery_state, 5) AND (SELECT count(*) FROM done) >= 0
   ORDER BY m.id FOR UPDATE OF m
-), messages AS (
-  UPDATE session.messages m SET delivery_state = l.state, delivery_error = l.error,
-    source_id = coalesce(l.source_id, m.source_id)
-  FROM locked l WHERE m.id = l.id
 )
-DELETE FROM session.outbox o USING i WHERE o.message_id = i.id AND i.state >= 3
+UPDATE session.messages m SET delivery_state = l.state, delivery_error = l.error,
+  source_id = coalesce(l.source_id, m.source_id)
+FROM locked l WHERE m.id = l.id
 
 -- name: take_unsubmitted
 -- Messages whose hand-over is due again. The pause doubles from ten seconds to two minutes.

@@ -33,13 +33,15 @@ class PostgresBatch:
 
     async def gather(self, keys: Sequence[ThreadKey], source_ids: Sequence[str] = ()) -> Gathered:
         parameter = rows.dump(key._asdict() for key in keys)
-        await self._transaction.queue(self._queries["lock"], (parameter,))
+        locked = await self._transaction.queue(self._queries["lock"], (parameter,))
         sources = None
         if source_ids:
             ids = rows.dump({"source_id": source_id} for source_id in source_ids)
             sources = await self._transaction.queue(self._queries["read_sources"], (ids,))
         found = await self._transaction.fetch(self._queries["read"], (parameter,))
-        return _gathered(found, dict(await sources.fetchall()) if sources else {})
+        # A thread that was created between the two statements is there to read, but nobody has locked it for us.
+        ours = {row[0] for row in await locked.fetchall()}
+        return _gathered([row for row in found if row[0] in ours], dict(await sources.fetchall()) if sources else {})
 
     async def gather_due(self, limit: int) -> Gathered:
         keys = await self._transaction.fetch(self._queries["lock_due"], (limit,))
@@ -126,6 +128,5 @@ def _history_row(decision: Decision) -> dict[str, Any]:
         "thread_id": run.thread.id,
         "session_id": run.session.id,
         "first_position": run.session.first_position,
-        # end(conv) has no input of its own: its history is the whole session.
-        "before": run.turn.first_position or run.thread.last_position + 1,
+        "taken": run.thread.taken,
     }

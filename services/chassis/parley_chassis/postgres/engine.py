@@ -1,0 +1,29 @@
+"""SQLAlchemy's engine, for the statements that people wait for; those that run for every text go through pool.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+POOL_TIMEOUT = 2.0
+STATEMENT_TIMEOUT = "-c statement_timeout=5000 -c lock_timeout=2000"
+
+
+@asynccontextmanager
+async def engine(url: str, *, application: str, size: int = 4) -> AsyncIterator[AsyncEngine]:
+    """An engine of up to `size` connections to `url` (postgresql://...), opened when they are needed."""
+    created = create_async_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"application_name": application, "options": STATEMENT_TIMEOUT},
+    )
+    try:
+        yield created
+    finally:
+        await created.dispose()

@@ -1,0 +1,46 @@
+"""`parley demo`: one conversation through the whole stack, in some real weather; each step checked."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from parley_cli.stack.in_process import Options, running
+from parley_cli.story.script import STORY
+from parley_cli.story.teller import StepFailed, Teller
+from parley_cli.terminal import command, console
+
+DEFAULT_AGENTS = Path("agents")
+AGENT = "appointment_desk"
+
+
+@command
+async def demo(
+    agents: Annotated[Path, typer.Option(help="The folder with the example agents.")] = DEFAULT_AGENTS,
+) -> None:
+    """Tells the story of a text, from the signed webhook to its delivery, and checks each step."""
+    # The story shows what goes wrong on purpose; the log would say it again.
+    logging.getLogger("parley_notifier").setLevel(logging.CRITICAL)
+    out = console()
+    began = time.monotonic()
+    out.print("\n[bold]Parley[/bold]  starting PostgreSQL, a simulated Twilio, an agent and the four services …")
+    async with running(Options(agents.resolve(), AGENT)) as stack:
+        out.print(f"[dim]up after {time.monotonic() - began:.1f} s[/dim]\n")
+        teller = Teller(stack, out)
+        try:
+            for step in STORY:
+                await step(teller)
+        except StepFailed as error:
+            out.print(f"\n[red bold]✗ {error}[/red bold]")
+            raise typer.Exit(1) from None
+        _conclude(out, teller, time.monotonic() - began)
+
+
+def _conclude(out: Console, teller: Teller, seconds: float) -> None:
+    out.print(f"\n[green bold]All {teller.checks} checks passed[/green bold] in {seconds:.1f} s.")
+    out.print('Next: [bold]make up[/bold], then in another terminal [bold].venv/bin/parley text "Hi there"[/bold]\n')

@@ -1,0 +1,1 @@
+"""The story that `parley demo` tells, and how it is told."""
