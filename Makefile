@@ -39,7 +39,7 @@ lint: .venv/installed ## check style: ruff, its formatter, buf
 	cd protos && ../.venv/bin/buf lint
 
 types: .venv/installed ## check types: mypy --strict
-	.venv/bin/mypy services tests bench agents $(ARGS)
+	.venv/bin/mypy services tests bench $(ARGS)
 
 laws: .venv/installed ## check the laws of ARCHITECTURE.md: who imports whom, what a module may hold
 	.venv/bin/lint-imports --no-logo

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from parley_chassis.cancellation import is_being_cancelled
 from parley_chassis.errors import Unavailable, is_unavailable
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,6 +29,12 @@ class BatcherClosed(Unavailable):
     """The process is stopping; nothing was done with the item, unless its flush was under way."""
 
     reason = "STOPPING"
+
+
+def log_sizes(batchers: Mapping[str, Batcher[Any, Any]]) -> None:
+    """Logs (items, batches) of each, so that a run can be judged by how full its batches were."""
+    sizes = {name: (batcher.items, batcher.batches) for name, batcher in batchers.items()}
+    log.info("batches", extra={"batches": sizes})
 
 
 class Batcher(Generic[Item, Result]):

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.routing import Router
 
-from parley_chassis.batcher import Batcher
+from parley_chassis.batcher import Batcher, log_sizes
 from parley_chassis.lifecycle import loop_running
 from parley_chassis.logs import Pseudonyms
 from parley_chassis.settings import SettingsError
@@ -92,12 +92,14 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         receive = ReceiveWebhook(open_webhook, sessions, telemetry, Pseudonyms(settings.process.log_key))
         ready = Ready()
         app = _router(settings, receive, ReportDelivery(open_webhook, deliveries), ready, tally)
-        requests = RequestLimits(head=settings.head_limit, arrival=settings.receive_timeout)
+        requests = RequestLimits(settings.head_limit, settings.receive_timeout, settings.idle_timeout)
         drain = settings.receive_timeout + settings.answer_timeout
         await stack.enter_async_context(serving(app, bound, requests, drain))
         stack.callback(ready.stop)
         log.info("gateway_listening", extra={"url": url, "public_url": public_url})
-        yield Gateway(url, public_url, tally, {"receive": sessions.batcher, "report": deliveries.batcher})
+        batchers: dict[str, Batcher[Any, Any]] = {"receive": sessions.batcher, "report": deliveries.batcher}
+        stack.callback(log_sizes, batchers)
+        yield Gateway(url, public_url, tally, batchers)
 
 
 async def _accounts(settings: Settings, stack: AsyncExitStack) -> Accounts:

@@ -40,6 +40,9 @@ class Settings(ServiceSettings):
     """Fields of a form."""
     receive_timeout: float = Field(default=5.0, gt=0)
     """Seconds that a request may take to arrive."""
+    idle_timeout: float = Field(default=75.0, gt=0)
+    """Seconds that a connection is kept without a request: longer than a proxy in front keeps one (nginx: 60), so that
+    it is never closed under a request."""
     answer_timeout: float = Field(default=2.0, gt=0)
     """Seconds after which a webhook that is not stored is answered 503."""
     call_timeout: float = Field(default=0.6, gt=0)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from parley_chassis.batcher import Batcher
+from parley_chassis.batcher import Batcher, log_sizes
 from parley_chassis.grpc_server import grpc_server
 from parley_chassis.lifecycle import Wake, loop_running
 from parley_chassis.postgres.migrations import check, migrate
@@ -123,6 +123,7 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
             "report": machinery.report,
             "record": machinery.record,
         }
+        stack.callback(log_sizes, batchers)
         yield NotifierService(address, machinery.claims.owner, batchers)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from parley_chassis.batcher import Batcher
+from parley_chassis.batcher import Batcher, log_sizes
 from parley_chassis.grpc_server import grpc_server
 from parley_chassis.lifecycle import Wake, loop_running
 from parley_chassis.postgres.engine import engine
@@ -134,6 +134,7 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
             "relay": machinery.relay,
             "record": machinery.record,
         }
+        stack.callback(log_sizes, batchers)
         yield SessionService(address, batchers)
 
 

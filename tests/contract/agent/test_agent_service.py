@@ -329,7 +329,8 @@ async def test_stopping_answers_what_was_read_and_ends_the_stream(tmp_path: Path
     write(tmp_path / "desk", DESK, SETTINGS)
     process = ProcessSettings(insecure_dev=True)
     settings = load(Settings, process=process, listen="127.0.0.1:0", directory=tmp_path, workers=1)
-    async with running(settings) as up, grpc.aio.insecure_channel(up.address) as channel:
+    async with running(settings) as up:
+        channel = grpc.aio.insecure_channel(up.address)
         call = agent_service_pb2_grpc.AgentServiceStub(channel).RunTurns()
         await call.write(pb.RunTurnsRequest(turns=[message("one", number=1)]))
         assert await call.read() != grpc.aio.EOF
@@ -340,6 +341,8 @@ async def test_stopping_answers_what_was_read_and_ends_the_stream(tmp_path: Path
         assert isinstance(refused, pb.RunTurnsResponse)
         reading = asyncio.ensure_future(_rest(call))
     assert sorted(await reading) == ["turn-2", "turn-3"]
+    assert await call.code() == Code.OK
+    await channel.close()
 
 
 async def _rest(call: grpc.aio.StreamStreamCall[pb.RunTurnsRequest, pb.RunTurnsResponse]) -> list[str]:

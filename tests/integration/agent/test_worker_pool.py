@@ -215,7 +215,7 @@ async def test_a_turn_whose_caller_has_gone_before_it_began_is_left_out(one: Des
 
 
 async def test_a_zygote_that_dies_is_restarted_with_its_workers(one: Desk) -> None:
-    pid = int(await one.say("pid"))
+    pid, child = int(await one.say("pid")), int(await one.say("child"))
     running = asyncio.ensure_future(one.run("sleep 1000"))
     await asyncio.sleep(0.05)
     (zygote,) = zygotes()
@@ -223,7 +223,7 @@ async def test_a_zygote_that_dies_is_restarted_with_its_workers(one: Desk) -> No
     with pytest.raises(AgentFailed):
         await running
     assert int(await one.say("pid", timeout=10)) != pid
-    await until(lambda: not is_running(pid))
+    await until(lambda: not is_running(pid) and not is_running(child))
 
 
 async def test_an_agent_that_cannot_be_started_again_is_away_until_it_can(agent: Path) -> None:

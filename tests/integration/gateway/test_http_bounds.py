@@ -16,7 +16,7 @@ DEADLINE = 0.2
 
 @pytest.fixture
 async def hurried(start_gateway: StartGateway) -> Gateway:
-    return await start_gateway(receive_timeout=DEADLINE)
+    return await start_gateway(receive_timeout=DEADLINE, idle_timeout=0.3)
 
 
 def cut(content: bytes) -> tuple[bytes, bytes]:

@@ -104,16 +104,48 @@ async def test_overlapping_batches_never_deadlock(impatient: None, replica: Repl
     assert stress.batches > 50
 
 
-@pytest.mark.parametrize(("name", "statement"), [("lock", LOCK_AS_THEY_COME), ("renew_leases", RENEW_AND_WAIT)])
-async def test_the_same_stress_deadlocks_without_the_order(
-    name: str, statement: str, impatient: None, replica: Replica, other: Replica
-) -> None:
+async def test_the_same_stress_deadlocks_without_the_order(impatient: None, replica: Replica, other: Replica) -> None:
     """The negative control: the stress is able to find what it looks for."""
-    for each in (replica, other):
-        each.store._queries = {**each.store._queries, name: statement}  # type: ignore[dict-item]
+    replace_query(LOCK_AS_THEY_COME, "lock", replica, other)
     stress = Stress(replica, other)
     await stress.run(10, until_deadlock=True)
     assert stress.deadlocks > 0
+
+
+async def test_a_renewal_never_waits_for_turns_that_are_being_committed(
+    impatient: None, replica: Replica, other: Replica
+) -> None:
+    assert await renewals_cut(replica, other, 20) == 0
+
+
+async def test_a_renewal_that_waits_does_deadlock(impatient: None, replica: Replica, other: Replica) -> None:
+    replace_query(RENEW_AND_WAIT, "renew_leases", replica, other)
+    assert await renewals_cut(replica, other, 200) > 0
+
+
+async def renewals_cut(replica: Replica, other: Replica, rounds: int) -> int:
+    """Commits turns and renews them at once, in opposite orders; how many of both PostgreSQL ended for a deadlock."""
+    cut = 0
+    while rounds and not cut:
+        rounds -= 1
+        await replica.receive(*(incoming(str(uuid4()), participant=participant) for participant in PARTICIPANTS))
+        runs = [run for run, _ in replica.started[-len(PARTICIPANTS) :]]
+        claims = [(run.turn.id, run.turn.fence) for run in reversed(runs)]
+        committing = asyncio.create_task(replica.commit(*(answer(run) for run in runs)))
+        try:
+            while not committing.done():
+                await other.store.renew_leases(claims, 20.0)
+            assert await committing == [True] * len(runs)
+        except DatabaseUnavailable as error:
+            assert "DeadlockDetected" in error.message, error.message
+            cut += 1
+            await asyncio.gather(committing, return_exceptions=True)
+    return cut
+
+
+def replace_query(statement: str, name: str, *replicas: Replica) -> None:
+    for replica in replicas:
+        replica.store._queries = {**replica.store._queries, name: statement}  # type: ignore[dict-item]
 
 
 async def test_a_batch_that_waited_for_the_lock_sees_what_the_other_did(
@@ -164,7 +196,6 @@ async def _somebody_waits(rows: Rows) -> bool:
 async def test_a_thread_that_came_between_lock_and_look_is_not_touched(replica: Replica) -> None:
     """Nobody has locked it for this batch, so it counts as missing and is gathered again."""
     await replica.receive(incoming("S1"))
-    nothing_yet = replica.store._queries["lock"].replace("ORDER BY", "WHERE false ORDER BY")
-    replica.store._queries = {**replica.store._queries, "lock": nothing_yet}
+    replace_query(replica.store._queries["lock"].replace("ORDER BY", "WHERE false ORDER BY"), "lock", replica)
     async with replica.store.batch() as batch:
         assert (await batch.gather([key()], ["S1"])).threads == {}

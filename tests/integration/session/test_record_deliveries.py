@@ -129,7 +129,7 @@ async def _deadlocks(replica: Replica, other: Replica, rounds: int) -> int:
     """Records the same messages on two replicas at once, in opposite orders; returns how many batches were ended."""
     deadlocks = 0
     for _ in range(rounds):
-        ids = await _many(replica, 100)
+        ids = await _many(replica, 60)
         first = [DeliveryRecord(message_id, ACCEPTED) for message_id in ids]
         second = [DeliveryRecord(message_id, DELIVERED) for message_id in reversed(ids)]
         results = await asyncio.gather(record(replica, *first), record(other, *second), return_exceptions=True)

@@ -34,6 +34,8 @@ OPTIONS = (
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off"
 )
 
+WAIT = 2.0
+"""Seconds to wait for a free connection."""
 PATIENCE = 10.0
 """Seconds after which a connection in use is cut: the server's own limits say nothing while it is frozen."""
 START = 10.0
@@ -69,7 +71,7 @@ class Transaction:
 
         Raises the first error of what was queued; nothing is committed then.
         """
-        cursor = await self._connection.execute("COMMIT")
+        cursor = await self._execute("COMMIT")
         self._is_over = True
         try:
             # Leaving the pipeline waits for all its answers; to ask for them before would be a round trip more.
@@ -79,7 +81,7 @@ class Transaction:
         if cursor.statusmessage != "COMMIT":
             raise RuntimeError("nothing was committed: an error of this transaction was caught and passed over")
 
-    async def _execute(self, statement: LiteralString, parameters: Sequence[Any]) -> psycopg.AsyncCursor[Row]:
+    async def _execute(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> psycopg.AsyncCursor[Row]:
         if self._is_over:
             raise RuntimeError("the transaction is over")
         return await self._connection.execute(statement, parameters, prepare=True)
@@ -131,13 +133,14 @@ class Database:
 
     async def _take(self) -> Connection:
         """A connection that is alive as far as can be told without asking the server."""
-        while True:
+        for _ in range(self._pool.max_size):
             connection = await self._pool.getconn()
-            if not _has_input(connection):
+            if not (connection.closed or _has_input(connection)):
                 return connection
             # Nothing comes in on an idle connection but the news of its end. The pool replaces what is closed.
             await connection.close()
             await self._pool.putconn(connection)
+        return await self._pool.getconn()
 
 
 def _has_input(connection: Connection) -> bool:
@@ -184,19 +187,24 @@ async def database(url: str, *, application: str, size: int = 8) -> AsyncIterato
         kwargs={"autocommit": True, "application_name": application, "options": OPTIONS},
         min_size=size,
         max_size=size,
-        timeout=2.0,
+        timeout=WAIT,
         open=False,
         # After that the next who needs a connection tries again at once, where the pool would double its pauses.
         reconnect_timeout=2.0,
     )
     try:
-        await pool.open(wait=True, timeout=START)
-    except PoolTimeout:
-        raise DatabaseUnavailable(f"the database does not let in {size} connections: raise max_connections") from None
-    try:
+        await _open(pool)
         yield Database(pool)
     finally:
         await pool.close()
+
+
+async def _open(pool: AsyncConnectionPool[Connection]) -> None:
+    try:
+        await pool.open(wait=True, timeout=START)
+    except PoolTimeout:
+        problem = f"the database does not let in {pool.min_size} connections: look at its max_connections"
+        raise DatabaseUnavailable(problem) from None
 
 
 async def _reach(url: str) -> None:

@@ -52,12 +52,13 @@ async def a_webhook_twice(teller: Teller) -> None:
 
 async def an_answer_lost(teller: Teller) -> None:
     teller.heading("Twilio takes a message, and the connection breaks before its answer")
+    before = len(teller.outbox)
     teller.stack.simulator.add_fault("cut", participant=PARTICIPANT)
-    await teller.text("Do you do blow-dries?")
-    (reply,) = await teller.reply()
+    await teller.text("How much is a blow-dry?")
+    await teller.reply()
     teller.note("nobody knows whether it was sent: it is not tried again until something proves what happened")
     await teller.quiet()
-    teller.check(teller.outbox.count(reply) == 1, "a signed status callback proved it: sent once")
+    teller.check(len(teller.outbox) == before + 1, "a signed status callback proved it: sent once")
 
 
 async def a_goodbye(teller: Teller) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import LiteralString
 
-import psycopg
 from rich.console import Console
 from rich.markup import escape
 
+from parley_chassis.postgres.pool import database
 from parley_cli.stack.in_process import Stack
 from parley_cli.stack.session_api import SessionApi, delivery_of, is_inbound, session_api, state_of
 from parley_simulator.domain.messages import Message
@@ -82,12 +83,11 @@ class Teller:
             if time.monotonic() > deadline:
                 raise StepFailed("a delivery report did not arrive")
 
-    async def count(self, query: str) -> int:
+    async def count(self, query: LiteralString) -> int:
         """The one number that `query` asks PostgreSQL for."""
-        async with await psycopg.AsyncConnection.connect(self.stack.postgres.url()) as connection:
-            row = await (await connection.execute(query.encode())).fetchone()
-        assert row is not None
-        return int(row[0])
+        async with database(self.stack.postgres.url(), application="parley-demo", size=1) as connected:
+            ((number,),) = await connected.run(query)
+        return int(number)
 
     @property
     def outbox(self) -> list[str]:

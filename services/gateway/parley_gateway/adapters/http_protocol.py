@@ -20,10 +20,14 @@ LINGER = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """`head` is in bytes (request line and headers), `arrival` in seconds from the first byte to the last."""
+    """`head` is in bytes (request line and headers).
+
+    `arrival` is in seconds from a request's first byte to its last, `idle` in those without a request.
+    """
 
     head: int
     arrival: float
+    idle: float
 
 
 class HeadTooLarge(Exception):
@@ -126,7 +130,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _set_deadline(self) -> None:
-        self._deadline = self.loop.call_later(self._limits.arrival, self._out_of_time)
+        seconds = self._limits.arrival if self._receiving else self._limits.idle
+        self._deadline = self.loop.call_later(seconds, self._out_of_time)
 
     def _clear_deadline(self) -> None:
         if self._deadline is not None:
@@ -159,8 +164,14 @@ class LingeringTransport:
         self._closing = False
         self._written: list[bytes] = []
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
         if self._closing:

@@ -18,8 +18,6 @@ from parley_gateway.adapters.http_protocol import BoundedProtocol, RequestLimits
 BACKLOG = 2048
 DATE_INTERVAL = 1.0
 """Seconds after which the Date header is written anew."""
-KEEP_ALIVE = 75
-"""Seconds. Longer than a proxy in front keeps a connection (nginx: 60), so that it is never closed under a request."""
 
 
 class _Server(uvicorn.Server):
@@ -73,7 +71,7 @@ async def serving(app: ASGIApp, bound: socket.socket, limits: RequestLimits, dra
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=cast("int", limits.idle),
         timeout_graceful_shutdown=cast("int", drain),
     )
     server = _Server(config)
