@@ -22,8 +22,15 @@ FORESEEN = (ApiError, NoStack, SettingsError, PostgresStartError, MigrationError
 """Errors whose text is for the person at the terminal."""
 
 
+PIPE_WIDTH = 200
+
+
 def console(*, stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False)
+    """As wide as the terminal; in a pipe wide enough that nothing is cut that another program may read."""
+    out = Console(stderr=stderr, highlight=False)
+    if not out.is_terminal:
+        out.width = PIPE_WIDTH
+    return out
 
 
 def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:

@@ -37,6 +37,7 @@ def respond(conv, message):
     if word == "die": os._exit(1)
     if word == "big": return rest * 8000
     if word == "bye": return {"utterance": "Bye!", "hangup": True}
+    if word == "environment": return " ".join(sorted(os.environ))
     if word == "who": return f"{conv.id} {conv.turn_id} {conv.channel_type} {conv.caller_number} {conv.callee_number}"
     if word == "history": return " ".join(item.role + ":" + item.text for item in conv.history)
     return f"{conv.state.count}: {message}"
@@ -170,6 +171,19 @@ async def test_the_history_and_the_session_reach_the_agent(stub: Stub) -> None:
     assert list(who.replies) == ["session-1 turn-1 sms +15005550006 +15005550001"]
 
 
+async def test_an_agent_sees_no_secret_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "desk", DESK, SETTINGS)
+    for name in ("PARLEY_API_KEY", "TWILIO_AUTH_TOKEN", "DATABASE_URL", "CRM_URL"):
+        monkeypatch.setenv(name, "secret")
+    process = ProcessSettings(insecure_dev=True)
+    settings = load(Settings, process=process, listen="127.0.0.1:0", directory=tmp_path, environment="CRM_URL, CRM_KEY")
+    async with running(settings) as up, grpc.aio.insecure_channel(up.address) as channel:
+        response = await agent_service_pb2_grpc.AgentServiceStub(channel).RunTurn(message("environment"))
+    seen = response.replies[0].split()
+    assert {"PATH", "CRM_URL"} <= set(seen)
+    assert not {"PARLEY_API_KEY", "TWILIO_AUTH_TOKEN", "DATABASE_URL"} & set(seen)
+
+
 async def test_an_end_keeps_its_state_and_drops_its_replies(stub: Stub) -> None:
     ending = request()
     ending.end.reason = "INACTIVE"
@@ -216,7 +230,7 @@ async def test_a_request_that_lacks_something_is_refused_by_its_field(stub: Stub
         (message("hi", agent="nobody"), Code.NOT_FOUND, "no agent of this name is served here"),
         (message("hang", seconds=0.2), Code.DEADLINE_EXCEEDED, "longer than its timeout"),
         (message("hang", agent="quick"), Code.DEADLINE_EXCEEDED, "longer than its timeout"),
-        (message("raise my-secret"), Code.INTERNAL, "respond() raised ValueError at agent.py:13 in respond"),
+        (message("raise my-secret"), Code.INTERNAL, "respond() raised ValueError at agent.py:14 in respond"),
         (message("die"), Code.INTERNAL, "ended its worker"),
     ],
     ids=["unknown", "late", "over the agent's own limit", "raises", "dies"],

@@ -89,6 +89,13 @@ async def test_user_and_password_are_kept_out_of_the_signature_and_sent_when_ask
     assert second.is_signed(TOKEN, receiver.url("/sms?x=1"))
 
 
+async def test_user_and_password_are_not_sent_unasked(simulator: Simulator, receiver: Receiver) -> None:
+    simulator.add_number(OURS, sms_url=receiver.url().replace("http://", "http://user:pass@"))
+    await simulator.text(ANN, OURS, "hi")
+    (request,) = receiver.requests
+    assert "Authorization" not in request.headers
+
+
 async def test_a_get_webhook_carries_its_fields_in_the_query(simulator: Simulator, receiver: Receiver) -> None:
     simulator.add_number(OURS, sms_url=receiver.url("/sms?agent=desk")).sms_method = "GET"
     await simulator.text(ANN, OURS, "hi there")

@@ -54,6 +54,15 @@ async def test_help_is_answered_and_blocks_nothing(wired: Simulator, client: Cli
     assert await refusal(client, ANN) is None
 
 
+async def test_a_fault_waits_for_a_message_of_the_account(wired: Simulator, client: Client) -> None:
+    fault = wired.add_fault("stall")
+    await wired.text(ANN, OURS, "HELP")
+    await wired.wait_for_messages(Selection(outbound=True, status="delivered"), 1, 5.0)
+    assert fault.strikes == 0
+    assert await refusal(client, BEN) is None
+    assert fault.strikes == 1
+
+
 async def test_a_number_without_webhook_blocks_too(simulator: Simulator, client: Client) -> None:
     await simulator.text(ANN, OURS, "STOP")
     assert await refusal(client, ANN) == 21610

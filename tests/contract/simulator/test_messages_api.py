@@ -218,6 +218,13 @@ async def test_a_message_that_twilio_would_refuse_raises_its_code(
     assert simulator.messages() == []
 
 
+async def test_a_number_that_cannot_send_is_refused(simulator: Simulator, client: Client) -> None:
+    simulator.add_number("+15550003333").sms_capable = False
+    with pytest.raises(TwilioRestException) as caught:
+        await create(client, from_="+15550003333")
+    assert caught.value.code == 21606
+
+
 async def test_an_error_body_has_twilios_four_fields(api: aiohttp.ClientSession) -> None:
     async with api.post("Messages.json", data={"To": "+1asd", "From": OURS, "Body": "x"}) as response:
         assert await response.json() == {

@@ -80,6 +80,14 @@ async def test_a_message_that_fails_tells_its_error(
     assert (message.status, message.error_code) == (status, 30003)
 
 
+async def test_a_reordered_sent_carries_no_error(simulator: Simulator, client: Client, receiver: Receiver) -> None:
+    simulator.add_fault("fail", code=30003)
+    simulator.add_fault("reorder_callbacks")
+    await send(client, receiver.url())
+    told = [(request.fields["MessageStatus"], request.fields.get("ErrorCode")) for request in await receiver.wait(2)]
+    assert told == [("undelivered", "30003"), ("sent", None)]
+
+
 async def test_a_stalled_message_moves_by_hand(simulator: Simulator, client: Client, receiver: Receiver) -> None:
     simulator.add_fault("stall")
     sid = await send(client, receiver.url())

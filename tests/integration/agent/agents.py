@@ -50,9 +50,11 @@ def do_print(conv, rest):
 def do_close(conv, rest): sys.stdout.close(); return "closed"
 def do_forge(conv, rest):
     for descriptor in range(3, 64):
-        try: os.write(descriptor, b"\\0\\0\\0\\2{}")
+        try: os.write(descriptor, len(rest).to_bytes(4, "big") + rest.encode())
         except OSError: pass
+    time.sleep(0.1)
     return "forged"
+def do_touch(conv, rest): open(rest, "w").close(); return "touched"
 def do_state(conv, rest): conv.state.big = "x" * int(rest); return "stored"
 def do_environment(conv, rest): return " ".join(sorted(os.environ))
 def do_where(conv, rest): return os.getcwd()

@@ -61,7 +61,7 @@ async def test_a_turn_that_hangs_is_killed_at_its_deadline_and_the_next_one_runs
         await one.run(hang, timeout=0.2)
     assert 0.2 <= time.monotonic() - began < SOON
     assert await one.say("echo fine", timeout=SOON) == "fine"
-    await until(lambda: not is_running(pid))
+    await until(lambda: not is_running(pid), timeout=SOON)
     assert int(await one.say("pid")) != pid
 
 
@@ -121,9 +121,12 @@ async def test_a_closed_stdout_harms_nothing(one: Desk) -> None:
     assert await one.say("echo on") == "on"
 
 
-async def test_bytes_forged_into_the_connection_fail_that_turn_only(one: Desk) -> None:
+@pytest.mark.parametrize(
+    "answer", ["{}", "nonsense", '[0,{"replies":["stolen"],"state":"","hang_up":false}]', '[0,{"what":"","frames":[]}]']
+)
+async def test_an_answer_forged_by_the_agent_fails_that_turn_only(one: Desk, answer: str) -> None:
     with pytest.raises(AgentFailed, match="ended its worker, or its connection"):
-        await one.run("forge", timeout=SOON)
+        await one.run(f"forge {answer}", timeout=SOON)
     for word in ("one", "two", "three"):
         assert await one.say(f"echo {word}", timeout=SOON) == word
 
@@ -205,13 +208,14 @@ async def test_a_full_queue_refuses_at_once(agent: Path) -> None:
         assert await asyncio.gather(*running) == ["slept", "in", "in"]
 
 
-async def test_a_turn_whose_caller_has_gone_before_it_began_is_left_out(one: Desk) -> None:
+async def test_a_turn_whose_caller_has_gone_before_it_began_is_left_out(one: Desk, tmp_path: Path) -> None:
     busy = asyncio.ensure_future(one.say("sleep 0.2"))
     await asyncio.sleep(0)
-    gone = one.pool.run(turn("die"), SOON)
+    gone = one.pool.run(turn(f"touch {tmp_path / 'ran'}"), SOON)
     gone.cancel()
     assert await busy == "slept"
-    assert await one.say("echo alive", timeout=SOON) == "alive"
+    assert await one.say("echo after it", timeout=SOON) == "after it"
+    assert not (tmp_path / "ran").exists()
 
 
 async def test_a_zygote_that_dies_is_restarted_with_its_workers(one: Desk) -> None:
@@ -251,11 +255,13 @@ async def test_an_agent_that_cannot_be_started_again_is_away_until_it_can(agent:
         await until_it_answers(True)
 
 
-async def test_what_a_worker_has_started_dies_with_it(one: Desk) -> None:
-    child = int(await one.say("child"))
-    with pytest.raises(AgentFailed):
-        await one.run("die", timeout=SOON)
-    await until(lambda: not is_running(child))
+@pytest.mark.parametrize("last", ["die", "echo bye"])
+async def test_what_a_worker_has_started_dies_with_it(agent: Path, last: str) -> None:
+    async with desk(agent, calls=2) as pool:
+        child = int(await pool.say("child"))
+        with suppress(AgentFailed):
+            await pool.run(last, timeout=SOON)
+        await until(lambda: not is_running(child))
 
 
 async def test_nothing_is_left_when_a_pool_is_closed(agent: Path) -> None:

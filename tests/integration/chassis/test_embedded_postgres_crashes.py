@@ -179,14 +179,37 @@ async def test_the_folder_of_a_killed_temporary_server_is_removed_by_the_next(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(place))
-    with another_owner(temporary_folder=place) as alive, another_owner(temporary_folder=place) as killed:
-        server = killed.server
+    monkeypatch.setattr(runtime_folder, "_YOUNG", 0.0)
+    (place / "parley-pg-backup").mkdir()
+    with (
+        another_owner(str(place / "data"), temporary_folder=place) as alive,
+        another_owner(temporary_folder=place) as killed,
+    ):
+        folder, server = Path(killed.data).parent.name, killed.server
+        server.suspend()
         killed.process.kill()
-        assert await wait_until(lambda: has_ended(server), 10)
-        monkeypatch.setattr(runtime_folder, "_YOUNG", 0.0)
+        killed.process.wait()
         async with embedded_postgres(settings=FAST):
-            assert Path(killed.data).parent.name not in os.listdir(place)
+            assert folder in os.listdir(place), "its server has not stopped yet"
+        server.resume()
+        assert await wait_until(lambda: has_ended(server), 10)
+        async with embedded_postgres(settings=FAST):
+            assert folder not in os.listdir(place)
+            assert "parley-pg-backup" in os.listdir(place), "nobody says whose this is"
             assert await run(alive.url, "SELECT 1") == 1
+
+
+async def test_a_start_waits_for_the_last_processes_of_a_killed_server(place: Path) -> None:
+    async with embedded_postgres(place / "data", settings=FAST) as postgres:
+        last = next(child for child in psutil.Process(postgres.pid).children() if "checkpointer" in child.cmdline()[0])
+        last.suspend()
+        await postgres.stop_immediately()
+        start = asyncio.create_task(postgres.start())
+        log = place / "data" / "server.log"
+        assert await wait_until(lambda: "pre-existing shared memory block" in log.read_text(), 10)
+        last.resume()
+        await start
+        assert await run(postgres.url(), "SELECT 1") == 1
 
 
 async def test_a_server_that_does_not_answer_is_stopped_harder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,6 +251,6 @@ async def test_stopping_takes_clients_that_are_connected(place: Path) -> None:
     try:
         with pytest.raises(psycopg.OperationalError):
             await connection.execute("SELECT 1")
-        assert "database system is shut down" in (place / "data" / "server.log").read_text()
+        assert "fast shutdown request" in (place / "data" / "server.log").read_text()
     finally:
         await connection.close()

@@ -41,7 +41,7 @@ WHERE u.id = i.id AND u.open AND u.claimed AND u.fence = i.fence
 async def impatient(database: FreshDatabase) -> None:
     """Makes PostgreSQL look for deadlocks soon."""
     async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
-        await connection.execute(b'ALTER DATABASE "%s" SET deadlock_timeout = \'20ms\'' % database.name.encode())
+        await connection.execute(b"ALTER DATABASE \"%s\" SET deadlock_timeout = '20ms'" % database.name.encode())
 
 
 class Stress:

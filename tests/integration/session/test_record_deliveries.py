@@ -144,7 +144,7 @@ async def _deadlocks(replica: Replica, other: Replica, rounds: int) -> int:
 @pytest.fixture
 async def impatient(database: FreshDatabase) -> None:
     async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
-        await connection.execute(b'ALTER DATABASE "%s" SET deadlock_timeout = \'20ms\'' % database.name.encode())
+        await connection.execute(b"ALTER DATABASE \"%s\" SET deadlock_timeout = '20ms'" % database.name.encode())
 
 
 async def test_reports_in_opposite_orders_never_deadlock(impatient: None, replica: Replica, other: Replica) -> None:

@@ -45,7 +45,9 @@ async def test_a_repeated_receive_finds_its_texts_stored(cut_off: Replica, wire:
     assert await rows.one("SELECT count(*) FROM session.messages") == 3
 
 
-async def test_a_turn_that_was_claimed_unheard_is_run_all_the_same(cut_off: Replica, wire: Wire, other: Replica) -> None:
+async def test_a_turn_that_was_claimed_unheard_is_run_all_the_same(
+    cut_off: Replica, wire: Wire, other: Replica
+) -> None:
     wire.swallow_commits(2)  # of the thread's creation there is no COMMIT to hear of; of the batch there is
     with pytest.raises(DatabaseUnavailable):
         await cut_off.receive(incoming("S1", "one"))

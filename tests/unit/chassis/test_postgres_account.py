@@ -3,6 +3,7 @@
 import os
 import pwd
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -97,5 +98,10 @@ def test_what_a_program_makes_is_private() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 def test_a_lent_account_keeps_nothing_of_root() -> None:
     lent = server_account()
-    assert output_of(lent, "/usr/bin/id", "-u").strip() == str(lent.uid)
-    assert output_of(lent, "/usr/bin/id", "-G").strip() == str(lent.gid)
+    launch_id = (
+        "import sys; from parley_chassis.postgres.account import server_account; "
+        "server_account().launch(['/bin/sh', '-c', 'id -u; id -G'], output=sys.stdout.buffer, environment={}).wait()"
+    )
+    asked = [sys.executable, "-c", launch_id]
+    said = subprocess.run(asked, extra_groups=[0, 4, 27], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == [str(lent.uid), str(lent.gid)]

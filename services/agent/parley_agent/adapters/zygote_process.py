@@ -188,5 +188,4 @@ class ZygoteProcess:
         if not self._loaded.done():
             self._loaded.set_exception(InvalidAgent([f"{self._path}: the process ended while importing it"]))
             return
-        self._kill_workers()
         self._watcher.lost()

@@ -171,7 +171,7 @@ class _Unpacker:
     def _unpack_own(self, tag: str, name: str, value: Any) -> Any:
         module, _, qualified = name.partition(":")
         kind: Any = None
-        if True:
+        if self._classes.owns(module):
             try:
                 kind = self._classes.find(module, qualified)
             except (LookupError, ImportError, AttributeError):

@@ -21,7 +21,7 @@ STOPPING = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 RETRY_FOR = 10.0
 RETRY_PAUSE = 0.05
 # A killed server's last processes hold its memory for a moment; somebody may have taken the port before us.
-_PASSING = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists', "Address already in use")
+_PASSING = ("pre-existing shared memory block", "Address already in use")
 _ADVICE = {
     "No space left on device": "free some disk space",
     "could not resize shared memory": "give the machine (or container) more shared memory",
@@ -47,7 +47,7 @@ class ServerProcess:
     async def start(self) -> None:
         """Returns when connections are taken; does nothing if it runs already.
 
-        Raises PostgresStartError with the log's last lines.
+        Raises PostgresStartError with the log's last lines. Given up halfway, it leaves a process to stop.
         """
         if self.pid is not None:
             return
@@ -79,11 +79,7 @@ class ServerProcess:
         environment = {"PG_GRANDPARENT_PID": str(stale)} if stale and self._folder.running_pid() is None else {}
         with self._folder.log.open("ab") as log:
             self._process = process = self._folder.account.launch(self._command, output=log, environment=environment)
-        try:
-            settled = await wait_until(lambda: process.poll() is not None or self._is_ready(process), START_TIMEOUT)
-        except BaseException:
-            await self.discard()
-            raise
+        settled = await wait_until(lambda: process.poll() is not None or self._is_ready(process), START_TIMEOUT)
         if not settled:
             await self.discard()
         return process.poll() is None

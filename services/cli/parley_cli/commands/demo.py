@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from parley_chassis.postgres.pool import database
 from parley_cli.stack.in_process import Options, running
 from parley_cli.story.script import STORY
 from parley_cli.story.teller import StepFailed, Teller
@@ -29,9 +31,12 @@ async def demo(
     out = console()
     began = time.monotonic()
     out.print("\n[bold]Parley[/bold]  starting PostgreSQL, a simulated Twilio, an agent and the four services …")
-    async with running(Options(agents.resolve(), AGENT)) as stack:
+    async with AsyncExitStack() as open_until_the_end:
+        stack = await open_until_the_end.enter_async_context(running(Options(agents.resolve(), AGENT)))
+        url = stack.postgres.url()
+        stored = await open_until_the_end.enter_async_context(database(url, application="parley-demo", size=1))
         out.print(f"[dim]up after {time.monotonic() - began:.1f} s[/dim]\n")
-        teller = Teller(stack, out)
+        teller = Teller(stack, stored, out)
         try:
             for step in STORY:
                 await step(teller)

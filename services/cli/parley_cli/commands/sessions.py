@@ -12,6 +12,8 @@ from parley_cli.stack.session_api import SessionApi, delivery_of, is_inbound, se
 from parley_cli.stack.stack_file import find_stack
 from parley_cli.terminal import command, console
 
+ID_WIDTH = 36
+
 
 @command
 async def sessions(
@@ -30,6 +32,8 @@ async def sessions(
 
 async def _show_sessions(api: SessionApi, limit: int, participant: str) -> None:
     table = Table("session", "participant", "number", "agent", "state", "opened", box=None, header_style="dim")
+    # An id is there to be copied.
+    table.columns[0].no_wrap, table.columns[0].min_width = True, ID_WIDTH
     for session in await api.list_sessions(limit, participant):
         opened = session.open_time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
         state = state_of(session)

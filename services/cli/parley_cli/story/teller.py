@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import LiteralString
@@ -9,13 +10,14 @@ from typing import LiteralString
 from rich.console import Console
 from rich.markup import escape
 
-from parley_chassis.postgres.pool import database
+from parley_chassis.postgres.pool import Database
 from parley_cli.stack.in_process import Stack
 from parley_cli.stack.session_api import SessionApi, delivery_of, is_inbound, session_api, state_of
 from parley_simulator.domain.messages import Message
 
 PARTICIPANT = "+15550123456"
 PATIENCE = 20.0
+LOOK_INTERVAL = 0.02
 
 
 class StepFailed(Exception):
@@ -25,8 +27,9 @@ class StepFailed(Exception):
 class Teller:
     """One participant's phone, the stack behind it, and the reader's terminal."""
 
-    def __init__(self, stack: Stack, out: Console) -> None:
+    def __init__(self, stack: Stack, database: Database, out: Console) -> None:
         self.stack = stack
+        self._database = database
         self.checks = 0
         self._out = out
         self._seen = 0
@@ -70,23 +73,22 @@ class Teller:
 
     async def quiet(self) -> None:
         """Returns when nothing is under way any more: no open turn, no message without an outcome."""
-        deadline = time.monotonic() + PATIENCE
-        while await self.count("SELECT (SELECT count(*) FROM session.turns WHERE open) + count(*) FROM session.outbox"):
-            if time.monotonic() > deadline:
-                raise StepFailed("something is still under way")
-            await self.stack.simulator.wait_until(lambda: True, 1.0)
+        await self._none("SELECT (SELECT count(*) FROM session.turns WHERE open) + count(*) FROM session.outbox")
 
     async def delivered(self) -> None:
         """Returns when every text that was sent has been reported delivered to the session service."""
+        await self._none("SELECT count(*) FROM session.messages WHERE direction = 2 AND delivery_state <> 5")
+
+    async def _none(self, query: LiteralString) -> None:
         deadline = time.monotonic() + PATIENCE
-        while await self.count("SELECT count(*) FROM session.messages WHERE direction = 2 AND delivery_state <> 5"):
+        while await self.count(query):
             if time.monotonic() > deadline:
-                raise StepFailed("a delivery report did not arrive")
+                raise StepFailed(f"something is still under way after {PATIENCE:.0f} s")
+            await asyncio.sleep(LOOK_INTERVAL)
 
     async def count(self, query: LiteralString) -> int:
         """The one number that `query` asks PostgreSQL for."""
-        async with database(self.stack.postgres.url(), application="parley-demo", size=1) as connected:
-            ((number,),) = await connected.run(query)
+        ((number,),) = await self._database.run(query)
         return int(number)
 
     @property

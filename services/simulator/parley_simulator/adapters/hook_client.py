@@ -48,7 +48,7 @@ class AiohttpHookClient:
         status: int | None = None
         try:
             url = URL(request.url, encoded=request.url.isascii())
-            if (url.host or "").endswith("twilio.com"):
+            if f".{url.host}".endswith(".twilio.com"):
                 return Attempt(failure=Failure.HOST)
             async with self._session.request(
                 request.method,
