@@ -230,7 +230,7 @@ async def test_a_request_that_lacks_something_is_refused_by_its_field(stub: Stub
         (message("hi", agent="nobody"), Code.NOT_FOUND, "no agent of this name is served here"),
         (message("hang", seconds=0.2), Code.DEADLINE_EXCEEDED, "longer than its timeout"),
         (message("hang", agent="quick"), Code.DEADLINE_EXCEEDED, "longer than its timeout"),
-        (message("raise my-secret"), Code.INTERNAL, "respond() raised ValueError at agent.py:14 in respond"),
+        (message("raise my-secret"), Code.INTERNAL, "respond() raised ValueError at agent.py:13 in respond"),
         (message("die"), Code.INTERNAL, "ended its worker"),
     ],
     ids=["unknown", "late", "over the agent's own limit", "raises", "dies"],

@@ -291,6 +291,24 @@ async def test_an_agent_that_cannot_be_loaded_is_refused(tmp_path: Path, code: s
     assert zygotes() == []
 
 
+async def test_a_start_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    code = "import pathlib\npathlib.Path(__file__).with_name('importing').touch()\nwhile True: pass"
+    directory = write_agent(tmp_path / "desk", code)
+
+    async def begin() -> None:
+        async with desk(directory):
+            pass
+
+    for marker in (tmp_path, directory / "importing"):
+        starting = asyncio.ensure_future(begin())
+        await asyncio.sleep(0)
+        await until(marker.exists)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        await until(lambda: not zygotes(), timeout=SOON)
+
+
 async def test_signal_handlers_of_the_agent_do_not_stop_the_zygote(tmp_path: Path) -> None:
     code = """
     import os, signal

@@ -159,7 +159,7 @@ class WorkerPool:
         self._fail(call, TurnTimedOut("the turn took longer than its timeout; its worker was ended"))
         self._dying[worker.number] = self._loop.call_later(KILL_TIMEOUT, self._distrust_zygote)
         if self._zygote is not None:
-            pass
+            self._zygote.kill(worker.number)
         self._remove(worker)
         self._spawn()
         self._note_drained()

@@ -55,6 +55,8 @@ class ZygoteProcess:
         self._loop = asyncio.get_running_loop()
         self._unread = b""
         self._is_up = False
+        self._process: asyncio.subprocess.Process | None = None
+        self._output: asyncio.ReadTransport | None = None
         self._pids: dict[int, int] = {}
         self._loaded: asyncio.Future[None] = self._loop.create_future()
         self._control, self._theirs = socket.socketpair()
@@ -62,11 +64,22 @@ class ZygoteProcess:
 
     async def start(self, confinement: Confinement) -> None:
         """Returns when the agent's code has been imported. Raises InvalidAgent when it cannot be."""
-        reading, writing = os.pipe()
-        self._output, _ = await self._loop.connect_read_pipe(
-            lambda: ProgramOutput(self._agent.profile.name, log), os.fdopen(reading, "rb")
-        )
         try:
+            await self._spawn(confinement)
+            await asyncio.wait_for(self._loaded, LOAD_TIMEOUT)
+        except TimeoutError:
+            await self.stop()
+            raise InvalidAgent([f"{self._path}: importing it took longer than {LOAD_TIMEOUT:.0f} s"]) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _spawn(self, confinement: Confinement) -> None:
+        reading, writing = os.pipe()
+        try:
+            self._output, _ = await self._loop.connect_read_pipe(
+                lambda: ProgramOutput(self._agent.profile.name, log), os.fdopen(reading, "rb")
+            )
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-B", "-m", "parley_agent.sandbox", str(self._theirs.fileno())),
                 pass_fds=[self._theirs.fileno()],
@@ -90,14 +103,6 @@ class ZygoteProcess:
             memory=confinement.memory,
             files=confinement.files,
         )
-        try:
-            await asyncio.wait_for(self._loaded, LOAD_TIMEOUT)
-        except TimeoutError:
-            await self.stop()
-            raise InvalidAgent([f"{self._path}: importing it took longer than {LOAD_TIMEOUT:.0f} s"]) from None
-        except BaseException:
-            await self.stop()
-            raise
 
     @property
     def _path(self) -> str:
@@ -111,8 +116,9 @@ class ZygoteProcess:
 
     def end(self) -> None:
         """Kills the zygote, for when it does not do as it is told; `lost` follows."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
 
     async def stop(self) -> None:
         """Ends the zygote and its workers, whatever they are doing. Does not call `lost`. May be called again."""
@@ -120,14 +126,19 @@ class ZygoteProcess:
         if not self._is_up:
             # Code that hangs while it is imported does not see that nobody waits for it.
             self.end()
+        if self._process is not None:
+            await self._wait(self._process)
+        if self._output is not None:
+            self._output.close()
+
+    async def _wait(self, process: asyncio.subprocess.Process) -> None:
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT)
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
         except TimeoutError:
             self.end()
-            await self._process.wait()
-        if self._process.returncode:
+            await process.wait()
+        if process.returncode:
             self._kill_workers()
-        self._output.close()
 
     def _let_go(self) -> None:
         if self._control.fileno() < 0:

@@ -40,6 +40,7 @@ class Zygote:
 
     def run(self) -> None:
         # Customer code may hang while it is imported, when nothing here could see the service go.
+        die_with(os.getppid(), self._prctl)
         program = self._load()
         if program is None:
             return
@@ -154,7 +155,7 @@ class Zygote:
             worker = workers.get(pid)
             if worker is not None:
                 del self._pids[worker]
-                pass  # what it has started ends with it
+                _kill_group(pid)  # what it has started ends with it
                 self._tell({"event": "exited", "worker": worker, "status": os.waitstatus_to_exitcode(status)})
 
     def _end_all(self) -> None:

@@ -140,8 +140,9 @@ class Start(_message.Message):
     """
     @_builtins.property
     def texts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Text]:
-        """The participant's texts that opened the session, oldest first. Empty where the session was
-        opened by an outbound text. They are the newest items of the history when start() runs.
+        """The participant's texts that this turn takes, oldest first: those that opened the session, or
+        the first reply to an outbound text that opened it. They are the newest items of the history
+        when start() runs.
         """
 
     def __init__(
