@@ -107,5 +107,5 @@ async def api(simulator: Simulator) -> AsyncIterator[aiohttp.ClientSession]:
 async def eventually(check: Callable[[], bool], timeout: float = 5.0) -> None:
     """For what nothing announces."""
     async with asyncio.timeout(timeout):
-        while not check():  # noqa: ASYNC110
+        while not check():
             await asyncio.sleep(0.005)

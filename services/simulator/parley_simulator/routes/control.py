@@ -23,6 +23,7 @@ from parley_simulator.routes.control_views import (
     message_view,
     number_view,
 )
+from parley_simulator.routes.phone import PHONE
 from parley_simulator.simulator import Simulator
 
 LONGEST_WAIT = 120.0
@@ -56,7 +57,7 @@ def control_plane(simulator: Simulator) -> Starlette:
         ("POST", "/reset", control.reset),
     ]
     return Starlette(
-        routes=[Route(path, endpoint, methods=[method]) for method, path, endpoint in table],
+        routes=[PHONE, *(Route(path, endpoint, methods=[method]) for method, path, endpoint in table)],
         exception_handlers={BadRequestError: _bad_request},
     )
 
