@@ -14,7 +14,7 @@ from tests.e2e.rig import Rig, rig
 
 REPLICAS = {"session": 2, "notifier": 2}
 LEAST_SHARE = 0.2
-WORK = {"session": "commit", "notifier": "mark"}
+WORK = {"session": "commit", "notifier": "facts"}
 """The batches by which each service's share of the work is counted."""
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

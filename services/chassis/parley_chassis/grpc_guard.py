@@ -10,7 +10,6 @@ import hmac
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from weakref import WeakSet
 
@@ -136,9 +135,8 @@ def _answering(behavior: Behavior, prepare: Callable[[Any], Any], method: str) -
 def _streaming(behavior: Behavior, prepare: Callable[[Any], Any], method: str) -> Behavior:
     async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
         try:
-            async with aclosing(behavior(prepare(request), context)) as responses:
-                async for response in responses:
-                    yield response
+            async for response in behavior(prepare(request), context):
+                yield response
         except (Exception, asyncio.CancelledError) as error:
             await _fail(context, error, method)
 

@@ -17,17 +17,15 @@ from parley_chassis.telemetry import Telemetry
 from parley_notifier.adapters.postgres.store import PostgresStore
 from parley_notifier.adapters.session_client import GrpcRecorder
 from parley_notifier.adapters.twilio.carrier import Account, Limits, twilio_carrier
-from parley_notifier.domain.facts import Claim, Report, Submission
+from parley_notifier.domain.facts import Claim, Fact
 from parley_notifier.domain.reports import Record
 from parley_notifier.domain.settlement import Look
 from parley_notifier.handlers.decide_lanes import DecideLanes, FollowUps, Recorded
 from parley_notifier.handlers.hold_claims import Claims
-from parley_notifier.handlers.mark_outcomes import Mark, MarkOutcomes
 from parley_notifier.handlers.record_deliveries import RecordDeliveries, RepeatRecords
-from parley_notifier.handlers.report_deliveries import ReportDeliveries
 from parley_notifier.handlers.send_message import SendMessage
 from parley_notifier.handlers.settle_unknown import LOOKS_AT_ONCE, SettleUnknown
-from parley_notifier.handlers.submit_messages import SubmitMessages
+from parley_notifier.handlers.take_facts import Later, TakeFacts, taken
 from parley_notifier.handlers.tend_lanes import TendLanes
 from parley_notifier.ports import Carrier, Recorder, Store
 from parley_notifier.servicer import NotifierServicer
@@ -62,14 +60,16 @@ class _Machinery:
         self.claims = Claims(settings.slots, secrets.token_hex(4), self.tend_wake)
         terms = settings.terms
         decide = DecideLanes(store, self.claims, terms, FollowUps(self._start_send, self._start_look, self._record))
-        self.submit: Batcher[Submission, None] = Batcher(SubmitMessages(decide), flights=2)
-        self.mark: Batcher[Mark, None] = Batcher(MarkOutcomes(decide), flights=2)
-        self.report: Batcher[Report, Recorded | None] = Batcher(ReportDeliveries(decide), flights=2)
-        self.record: Batcher[Record, None] = Batcher(RecordDeliveries(recorder, store, self.repeat_wake), flights=2)
+        self.busy: Batcher[Fact, Later | None] = Batcher(TakeFacts(decide, store), flights=2)
+        self.facts: Batcher[Fact, Later | None] = Batcher(TakeFacts(decide, store, self.busy.put))
+        self.record: Batcher[Record, None] = Batcher(RecordDeliveries(recorder, store, self.repeat_wake))
         self.tend = TendLanes(decide, self.claims)
         self.repeat = RepeatRecords(recorder, store)
-        self.send = SendMessage(carrier, self.claims, terms, telemetry, self.mark.submit)
-        self.settle = SettleUnknown(carrier, store, self.mark.submit)
+        self.send = SendMessage(carrier, self.claims, terms, telemetry, self._take)
+        self.settle = SettleUnknown(carrier, store, self._take)
+
+    async def _take(self, fact: Fact) -> None:
+        await taken(await self.facts.submit(fact))
 
     def _start_send(self, claim: Claim, claimed: float) -> None:
         self.send.start(claim, claimed)
@@ -84,7 +84,7 @@ class _Machinery:
     async def running(self, poll: float) -> AsyncIterator[None]:
         """Runs the loops. Left: nothing new is claimed, sends under way end and are marked, and all is told."""
         async with AsyncExitStack() as stack:
-            for batcher in (self.record, self.mark, self.report, self.submit):
+            for batcher in (self.record, self.busy, self.facts):
                 stack.push_async_callback(batcher.close)
             stack.push_async_callback(self.settle.close)
             stack.push_async_callback(self.send.drain)
@@ -115,12 +115,11 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         stack.push_async_callback(recorder.close)
         machinery = _Machinery(settings, PostgresStore(pool), carrier, recorder, telemetry)
         await stack.enter_async_context(machinery.running(settings.poll))
-        servicer = NotifierServicer(machinery.submit, machinery.report)
+        servicer = NotifierServicer(machinery.facts)
         address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, servicer.register))
         batchers: dict[str, Batcher[Any, Any]] = {
-            "submit": machinery.submit,
-            "mark": machinery.mark,
-            "report": machinery.report,
+            "facts": machinery.facts,
+            "busy": machinery.busy,
             "record": machinery.record,
         }
         stack.callback(log_sizes, batchers)

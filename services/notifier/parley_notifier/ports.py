@@ -9,7 +9,7 @@ from typing import Protocol
 
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.delivery import Delivery
-from parley_notifier.domain.facts import Claim, Report, Submission
+from parley_notifier.domain.facts import Claim, Submission
 from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.outcomes import Answer
 from parley_notifier.domain.reports import Record
@@ -24,42 +24,34 @@ class Gathered:
     """The database's clock; 0 when there are no lanes."""
     lanes: dict[str, Lane] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)
+    """Thread ids of lanes that somebody else holds: neither they nor their deliveries may be decided about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """The evidence that one send leaves. Times as in Gathered."""
+@dataclass(slots=True)
+class Wanted:
+    """What a batch is about."""
 
-    delivery_id: str
-    attempt: int
-    started_time: float
-    finished_time: float
-    outcome: str
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    attempts: Sequence[Attempt] = ()
-    reports: Sequence[Report] = ()
+    submissions: list[Submission] = field(default_factory=list)
+    deliveries: dict[str, str] = field(default_factory=dict)
+    """Thread id by delivery id."""
+    reported: set[str] = field(default_factory=set)
+    """Delivery ids, perhaps of nothing."""
 
 
 class Batch(Protocol):
     """One transaction: gather once, commit once. Left without a commit it changes nothing."""
 
-    async def gather_for(self, submissions: Sequence[Submission]) -> Gathered:
-        """The lanes of these texts, made where they are missing, and the texts that are known already."""
+    async def gather(self, wanted: Wanted, *, wait: bool) -> Gathered:
+        """The lanes, and the deliveries as far as they exist. The first text of a thread makes its lane.
 
-    async def gather(self, deliveries: Collection[tuple[str, str]]) -> Gathered:
-        """The lanes of these (thread id, delivery id), and the deliveries."""
-
-    async def gather_reported(self, delivery_ids: Collection[str]) -> Gathered:
-        """These deliveries, as far as they exist, and their lanes."""
+        Lanes that somebody else holds are waited for, or else left out as busy.
+        """
 
     async def gather_due(self, limit: int, thread_ids: Collection[str]) -> Gathered:
         """Lanes whose wake time has come, and these, but for those that somebody else holds."""
 
-    async def commit(self, decision: Decision, evidence: Evidence) -> None: ...
+    async def commit(self, decision: Decision) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +69,9 @@ class Store(Protocol):
     """All methods raise Unavailable when the database does not answer; whether a commit took place is then open."""
 
     def batch(self) -> AbstractAsyncContextManager[Batch]: ...
+
+    async def create_lanes(self, submissions: Sequence[Submission]) -> None:
+        """For texts that arrive ahead of their thread's first. A pair of numbers that has a lane gets no second one."""
 
     async def known_sids(self, thread_id: str, delivery_id: str, sids: Sequence[str]) -> set[str]:
         """Those of `sids` that belong to other deliveries of the thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -13,8 +14,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2, notifier_service_pb2_grpc
 from parley_chassis.batcher import Batcher
 from parley_chassis.errors import InvalidArgument
-from parley_notifier.domain.facts import Report, Submission
-from parley_notifier.handlers.decide_lanes import Recorded
+from parley_notifier.domain.facts import Fact, Report, Submission
+from parley_notifier.handlers.take_facts import Later, taken
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -27,9 +28,8 @@ TRACEPARENT = re.compile(r"[0-9a-f-]{55}")
 
 
 class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
-    def __init__(self, submissions: Batcher[Submission, None], reports: Batcher[Report, Recorded | None]) -> None:
-        self._submissions = submissions
-        self._reports = reports
+    def __init__(self, facts: Batcher[Fact, Later | None]) -> None:
+        self._facts = facts
 
     def register(self, server: grpc.aio.Server) -> list[str]:
         """Adds itself to `server`; returns the full names of what is served."""
@@ -40,17 +40,19 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
         self, request: notifier_pb2.SubmitRequest, context: Context
     ) -> notifier_pb2.SubmitResponse:
         submissions = [_submission(item) for item in request.submissions]
-        await asyncio.gather(*map(self._submissions.put, submissions))
+        await self._take(submissions)
         return notifier_pb2.SubmitResponse()
 
     async def ReportDeliveries(  # noqa: N802
         self, request: notifier_pb2.ReportDeliveriesRequest, context: Context
     ) -> notifier_pb2.ReportDeliveriesResponse:
         reports = [_report(item) for item in request.reports]
-        recorded = await asyncio.gather(*map(self._reports.put, reports))
-        # Twilio repeats a callback that is answered with an error; so it is only answered once its effect is safe.
-        await asyncio.gather(*(future for future in recorded if future is not None))
+        await self._take(reports)
         return notifier_pb2.ReportDeliveriesResponse()
+
+    async def _take(self, facts: Sequence[Fact]) -> None:
+        for later in await asyncio.gather(*map(self._facts.put, facts)):
+            await taken(later)
 
 
 def _submission(item: notifier_pb2.Submission) -> Submission:

@@ -88,13 +88,15 @@ class _Machinery:
     async def running(self) -> AsyncIterator[None]:
         """Runs the loops. Left: nothing new is claimed, turns end or are given back, and all is handed over."""
         async with AsyncExitStack() as stack:
-            for batcher in (self.relay, self.record, self.commit, self.receive):
+            for batcher in (self.relay, self.record, self.commit):
                 stack.push_async_callback(batcher.close)
-            stack.push_async_callback(self.run.stop, self._drain)
-            await stack.enter_async_context(loop_running("claim_turns", self.claim, interval=POLL))
+            # Turns keep their leases to the last, and none is begun once they are being ended.
             await stack.enter_async_context(
                 loop_running("renew_leases", self.run.renew_leases, interval=self._lease / 4)
             )
+            stack.push_async_callback(self.run.stop, self._drain)
+            stack.push_async_callback(self.receive.close)
+            await stack.enter_async_context(loop_running("claim_turns", self.claim, interval=POLL))
             await stack.enter_async_context(loop_running("relay_outbox", self.relay_outbox, interval=POLL))
             yield
 

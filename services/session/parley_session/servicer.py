@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +18,13 @@ from parley.session.v1 import (
     session_service_pb2_grpc,
 )
 from parley_chassis.batcher import Batcher
-from parley_chassis.errors import ResourceExhausted
+from parley_chassis.errors import ParleyError, ResourceExhausted
 from parley_session import requests
 from parley_session.errors import NumberNotFound, SessionNotFound
 from parley_session.handlers.receive_messages import Incoming, Outcome, Received
 from parley_session.ports import DeliveryRecord, NumberStore, Transcripts
+
+log = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Result = session_pb2.ReceiveResult
@@ -50,16 +54,14 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
     ) -> session_service_pb2.ReceiveMessagesResponse:
         if len(request.messages) > MAX_BATCH:
             raise ResourceExhausted(f"messages: send at most {MAX_BATCH} at once", reason="BATCH_TOO_LARGE")
-        results: list[Result | Any] = []
+        results: list[Result | asyncio.Future[Received]] = []
         for message in request.messages:
             problem = requests.problem_of(message)
             if problem:
                 results.append(Result(outcome=Result.OUTCOME_INVALID, detail=problem))
             else:
                 results.append(self._receive.put(requests.incoming(message)))
-        return session_service_pb2.ReceiveMessagesResponse(
-            results=[result if isinstance(result, Result) else _result(await result) for result in results]
-        )
+        return session_service_pb2.ReceiveMessagesResponse(results=[await _settled(result) for result in results])
 
     async def RecordDeliveries(  # noqa: N802
         self, request: session_service_pb2.RecordDeliveriesRequest, context: Context
@@ -81,7 +83,9 @@ class SessionServicer(session_service_pb2_grpc.SessionServiceServicer):
     ) -> session_service_pb2.ListSessionsResponse:
         size = requests.page_size(request.page_size)
         after = requests.uuid_of("page_token", request.page_token) if request.page_token else ""
-        found = await self._transcripts.list_sessions(size + 1, after, request.participant, request.endpoint)
+        participant = requests.filter_of("participant", request.participant)
+        endpoint = requests.filter_of("endpoint", request.endpoint)
+        found = await self._transcripts.list_sessions(size + 1, after, participant, endpoint)
         return session_service_pb2.ListSessionsResponse(
             sessions=[requests.session_message(record) for record in found[:size]],
             next_page_token=found[size - 1].session_id if len(found) > size else "",
@@ -123,7 +127,7 @@ class NumberServicer(number_service_pb2_grpc.NumberServiceServicer):
         self, request: number_service_pb2.ListNumbersRequest, context: Context
     ) -> number_service_pb2.ListNumbersResponse:
         size = requests.page_size(request.page_size)
-        found = await self._numbers.list_numbers(size + 1, request.page_token)
+        found = await self._numbers.list_numbers(size + 1, requests.number_of(request.page_token))
         numbers: list[number_pb2.Number] = [requests.number_message(number) for number in found[:size]]
         return number_service_pb2.ListNumbersResponse(
             numbers=numbers, next_page_token=found[size - 1].number if len(found) > size else ""
@@ -144,5 +148,15 @@ def add_to(sessions: SessionServicer, numbers: NumberServicer) -> Callable[[grpc
     return add
 
 
-def _result(received: Received) -> Result:
+async def _settled(result: Result | asyncio.Future[Received]) -> Result:
+    if isinstance(result, Result):
+        return result
+    try:
+        received = await result
+    except ParleyError:
+        raise
+    except Exception:
+        # It was tried alone: the fault is in this message, and none of its neighbours is to blame.
+        log.exception("message_failed")
+        return Result(outcome=Result.OUTCOME_FAILED)
     return Result(outcome=OUTCOMES[received.outcome], message_id=received.message_id)

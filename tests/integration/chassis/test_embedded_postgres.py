@@ -1,9 +1,8 @@
 """The embedded PostgreSQL as its users see it: addresses, durability, lasting data, refusals that say what to do."""
 
 import os
-import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -13,31 +12,15 @@ import pytest_asyncio
 
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres, lasting_data_folder
 from parley_chassis.postgres.errors import PostgresStartError
+from tests.integration.chassis.statements import run
 
 FAST = {"fsync": "off"}
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that every account can enter: pytest's own are closed to the one that PostgreSQL runs as under root."""
-    folder = Path(tempfile.mkdtemp(prefix="parley-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server() -> AsyncIterator[EmbeddedPostgres]:
     async with embedded_postgres(tcp=True) as postgres:
         yield postgres
-
-
-async def run(url: str, statement: str) -> object:
-    """The first value of the first row, or None."""
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        cursor = await connection.execute(statement.encode())
-        row = await cursor.fetchone() if cursor.description else None
-        return row[0] if row else None
 
 
 @pytest.mark.parametrize(
@@ -125,8 +108,8 @@ async def test_data_in_a_named_folder_is_there_at_the_next_start(place: Path) ->
         assert await run(postgres.url(), "SHOW data_checksums") == "on"
 
 
-async def test_what_was_committed_outlasts_a_crash(place: Path) -> None:
-    async with embedded_postgres(place / "data") as postgres:
+async def test_what_was_committed_outlasts_a_crash(data: Path) -> None:
+    async with embedded_postgres(data, settings=FAST) as postgres:
         url, first = postgres.url(), postgres.pid
         await run(url, "CREATE TABLE kept (value int)")
         for value in range(3):
@@ -170,12 +153,12 @@ async def test_a_setting_that_cannot_be_is_refused_with_the_reason(
     assert os.listdir(place) == []
 
 
-async def test_a_folder_has_one_server_at_a_time(place: Path) -> None:
-    async with embedded_postgres(place / "data", settings=FAST) as postgres:
+async def test_a_folder_has_one_server_at_a_time(data: Path) -> None:
+    async with embedded_postgres(data, settings=FAST) as postgres:
         with pytest.raises(PostgresStartError) as refusal:
-            async with embedded_postgres(place / "data"):
+            async with embedded_postgres(data):
                 pass
-        assert f"{place}/data is in use" in str(refusal.value)
+        assert f"{data} is in use" in str(refusal.value)
         assert f"PostgreSQL runs as process {postgres.pid}" in str(refusal.value)
         assert await run(postgres.url(), "SELECT 1") == 1
 
@@ -190,15 +173,11 @@ async def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(p
     assert os.stat(place) == before
 
 
-async def test_data_of_another_version_is_refused_and_kept(place: Path) -> None:
-    async with embedded_postgres(place / "data", settings=FAST):
-        pass
-    version = place / "data" / "cluster" / "PG_VERSION"
+async def test_data_of_another_version_is_refused_and_kept(data: Path) -> None:
+    version = data / "cluster" / "PG_VERSION"
     version.write_text("17\n")
-    with pytest.raises(
-        PostgresStartError, match=f"{place}/data holds data of PostgreSQL 17, and this is PostgreSQL 18"
-    ):
-        async with embedded_postgres(place / "data"):
+    with pytest.raises(PostgresStartError, match=f"{data} holds data of PostgreSQL 17, and this is PostgreSQL 18"):
+        async with embedded_postgres(data):
             pass
     assert version.exists()
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from parley_chassis.postgres.account import server_account
 from parley_chassis.postgres.embedded import embedded_postgres
 from parley_chassis.postgres.errors import PostgresStartError
 from parley_chassis.postgres.polling import wait_until
+from tests.integration.chassis.statements import run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
 
@@ -75,58 +75,51 @@ def another_owner(*arguments: str, temporary_folder: Path) -> Iterator[Owner]:
             psutil.wait_procs([server], timeout=30)
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that every account can enter: pytest's own are closed to the one that PostgreSQL runs as under root."""
-    folder = Path(tempfile.mkdtemp(prefix="parley-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-async def run(url: str, statement: str) -> object:
-    """The first value of the first row, or None."""
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        cursor = await connection.execute(statement.encode())
-        row = await cursor.fetchone() if cursor.description else None
-        return row[0] if row else None
-
-
 def has_ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-async def test_a_server_ends_with_its_killed_owner(place: Path) -> None:
-    with another_owner(str(place / "data"), temporary_folder=place) as owner:
+def commands_in(place: Path) -> list[str]:
+    """The command lines of the processes that work in `place`."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, FileNotFoundError):
+            command = " ".join(process.cmdline()) + " "
+            if str(place) in command or process.cwd().startswith(str(place)):
+                found.append(command)
+    return found
+
+
+async def test_a_server_ends_with_its_killed_owner(place: Path, data: Path) -> None:
+    with another_owner(str(data), temporary_folder=place) as owner:
         family = [owner.server, *owner.server.children(recursive=True)]
         async with await psycopg.AsyncConnection.connect(owner.url):
             owner.process.kill()
             assert await wait_until(lambda: all(has_ended(process) for process in family), 10)
 
 
-async def test_the_next_owner_need_not_wait_for_the_killed_one(place: Path) -> None:
-    with another_owner(str(place / "data"), temporary_folder=place) as owner:
+async def test_the_next_owner_need_not_wait_for_the_killed_one(place: Path, data: Path) -> None:
+    with another_owner(str(data), temporary_folder=place) as owner:
         await run(owner.url, "CREATE TABLE kept AS SELECT 42 AS value")
         owner.process.kill()
-        async with embedded_postgres(place / "data", settings=FAST) as postgres:
+        async with embedded_postgres(data, settings=FAST) as postgres:
             assert await run(postgres.url(), "SELECT value FROM kept") == 42
 
 
-async def test_the_next_owner_recovers_what_a_massacre_left(place: Path) -> None:
-    with another_owner(str(place / "data"), temporary_folder=place) as owner:
+async def test_the_next_owner_recovers_what_a_massacre_left(place: Path, data: Path) -> None:
+    with another_owner(str(data), temporary_folder=place) as owner:
         await run(owner.url, "CREATE TABLE kept AS SELECT 42 AS value")
         family = [psutil.Process(owner.process.pid), owner.server, *owner.server.children(recursive=True)]
         for act in (psutil.Process.suspend, psutil.Process.kill):
             for process in family:
                 with suppress(psutil.NoSuchProcess):
                     act(process)
-        async with embedded_postgres(place / "data", settings=FAST) as postgres:
+        async with embedded_postgres(data, settings=FAST) as postgres:
             assert await run(postgres.url(), "SELECT value FROM kept") == 42
             assert "was not properly shut down" in (postgres.data / "server.log").read_text()
 
 
-async def test_a_stale_pid_that_now_belongs_to_another_process_is_no_obstacle(place: Path) -> None:
-    data = place / "data"
+async def test_a_stale_pid_that_now_belongs_to_another_process_is_no_obstacle(data: Path) -> None:
     async with embedded_postgres(data, settings=FAST):
         left_behind = (data / "cluster" / "postmaster.pid").read_text().splitlines()
     account = server_account()
@@ -142,12 +135,12 @@ async def test_a_stale_pid_that_now_belongs_to_another_process_is_no_obstacle(pl
         stranger.wait()
 
 
-async def test_a_folder_that_another_process_uses_is_refused_by_name_and_pid(place: Path) -> None:
-    with another_owner(str(place / "data"), temporary_folder=place) as owner:
+async def test_a_folder_that_another_process_uses_is_refused_by_name_and_pid(place: Path, data: Path) -> None:
+    with another_owner(str(data), temporary_folder=place) as owner:
         with pytest.raises(PostgresStartError) as refusal:
-            async with embedded_postgres(place / "data"):
+            async with embedded_postgres(data):
                 pass
-        for part in (f"{place}/data is in use", f"process {owner.pid}", f"process {owner.process.pid} uses it"):
+        for part in (f"{data} is in use", f"process {owner.pid}", f"process {owner.process.pid} uses it"):
             assert part in str(refusal.value)
         assert await run(owner.url, "SELECT 1") == 1
 
@@ -176,13 +169,13 @@ async def test_two_processes_that_start_on_a_new_folder_get_one_server(place: Pa
 
 
 async def test_the_folder_of_a_killed_temporary_server_is_removed_by_the_next(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     monkeypatch.setattr(runtime_folder, "_YOUNG", 0.0)
     (place / "parley-pg-backup").mkdir()
     with (
-        another_owner(str(place / "data"), temporary_folder=place) as alive,
+        another_owner(str(data), temporary_folder=place) as alive,
         another_owner(temporary_folder=place) as killed,
     ):
         folder, server = Path(killed.data).parent.name, killed.server
@@ -199,38 +192,36 @@ async def test_the_folder_of_a_killed_temporary_server_is_removed_by_the_next(
             assert await run(alive.url, "SELECT 1") == 1
 
 
-async def test_a_start_waits_for_the_last_processes_of_a_killed_server(place: Path) -> None:
-    async with embedded_postgres(place / "data", settings=FAST) as postgres:
+async def test_a_start_waits_for_the_last_processes_of_a_killed_server(data: Path) -> None:
+    async with embedded_postgres(data, settings=FAST) as postgres:
         last = next(child for child in psutil.Process(postgres.pid).children() if "checkpointer" in child.cmdline()[0])
         last.suspend()
         await postgres.stop_immediately()
         start = asyncio.create_task(postgres.start())
-        log = place / "data" / "server.log"
+        log = data / "server.log"
         assert await wait_until(lambda: "pre-existing shared memory block" in log.read_text(), 10)
         last.resume()
         await start
         assert await run(postgres.url(), "SELECT 1") == 1
 
 
-async def test_a_server_that_does_not_answer_is_stopped_harder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_does_not_answer_is_stopped_harder(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     impatient = tuple((request, 0.2) for request, _ in server_process.STOPPING[:-1])
     monkeypatch.setattr(server_process, "STOPPING", (*impatient, server_process.STOPPING[-1]))
-    async with embedded_postgres(place / "data", settings=FAST) as postgres:
+    async with embedded_postgres(data, settings=FAST) as postgres:
         frozen = psutil.Process(postgres.pid)
         frozen.suspend()
     assert has_ended(frozen)
 
 
-@pytest.mark.parametrize("step", ["initdb", "postgres"])
+@pytest.mark.parametrize("step", ["initdb", "postgres --boot", "postgres -D"])
 async def test_a_start_that_is_given_up_leaves_no_process_and_no_folder(
     step: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(place))
-    before = {process.pid for process in psutil.Process().children(recursive=True)}
 
-    def started() -> list[psutil.Process]:
-        children = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
-        return [child for child in children if child.name() == step]
+    def started() -> list[str]:
+        return [command for command in commands_in(place) if f"/{step} " in command]
 
     async def start() -> None:
         async with embedded_postgres():
@@ -241,16 +232,16 @@ async def test_a_start_that_is_given_up_leaves_no_process_and_no_folder(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await wait_until(lambda: started() == [], 5)
     assert os.listdir(place) == []
+    assert commands_in(place) == []
 
 
-async def test_stopping_takes_clients_that_are_connected(place: Path) -> None:
-    async with embedded_postgres(place / "data", settings=FAST) as postgres:
+async def test_stopping_takes_clients_that_are_connected(data: Path) -> None:
+    async with embedded_postgres(data, settings=FAST) as postgres:
         connection = await psycopg.AsyncConnection.connect(postgres.url())
     try:
         with pytest.raises(psycopg.OperationalError):
             await connection.execute("SELECT 1")
-        assert "fast shutdown request" in (place / "data" / "server.log").read_text()
+        assert "fast shutdown request" in (data / "server.log").read_text()
     finally:
         await connection.close()

@@ -3,16 +3,15 @@
 import asyncio
 import textwrap
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
-import pytest_asyncio
 from psycopg import sql
 
 from parley_chassis.postgres import migrations
-from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
+from parley_chassis.postgres.embedded import EmbeddedPostgres
 from parley_chassis.postgres.errors import MigrationError
 from parley_chassis.postgres.migration_connection import take_lock
 from parley_chassis.postgres.migrations import check, current, migrate
@@ -23,24 +22,18 @@ ADD_STATE = "op.execute('ALTER TABLE turns ADD state text')"
 Package = Callable[..., str]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server() -> AsyncIterator[EmbeddedPostgres]:
-    async with embedded_postgres(settings={"fsync": "off"}) as postgres:
-        yield postgres
-
-
 @pytest.fixture
-async def database(server: EmbeddedPostgres) -> str:
+async def empty_database(postgres: EmbeddedPostgres) -> str:
     """The name of a database that no other test sees."""
     name = f"test_{uuid.uuid4().hex}"
-    async with await psycopg.AsyncConnection.connect(server.url(), autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(postgres.url(), autocommit=True) as connection:
         await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return name
 
 
 @pytest.fixture
-def url(server: EmbeddedPostgres, database: str) -> str:
-    return server.url(database=database)
+def url(postgres: EmbeddedPostgres, empty_database: str) -> str:
+    return postgres.url(database=empty_database)
 
 
 @pytest.fixture
@@ -101,22 +94,22 @@ async def test_replicas_that_start_together_migrate_once(url: str, package: Pack
 
 
 async def test_services_with_databases_of_their_own_migrate_at_the_same_time(
-    server: EmbeddedPostgres, url: str, package: Package
+    postgres: EmbeddedPostgres, url: str, package: Package
 ) -> None:
-    async with await psycopg.AsyncConnection.connect(server.url(), autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(postgres.url(), autocommit=True) as connection:
         other = f"test_{uuid.uuid4().hex}"
         await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(other)))
     slow = "op.execute('SELECT pg_sleep(0.05)')"
     await asyncio.gather(
         migrate(url, package(slow, CREATE_TURNS), "session"),
-        migrate(server.url(database=other), package(slow, "op.execute('CREATE TABLE lanes ()')"), "notifier"),
+        migrate(postgres.url(database=other), package(slow, "op.execute('CREATE TABLE lanes ()')"), "notifier"),
     )
 
     assert await rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'session' ORDER BY 1") == [
         ("alembic_version",),
         ("turns",),
     ]
-    assert await rows(server.url(database=other), "SELECT FROM notifier.lanes") == []
+    assert await rows(postgres.url(database=other), "SELECT FROM notifier.lanes") == []
 
 
 async def test_an_index_is_built_concurrently_while_another_replica_waits(url: str, package: Package) -> None:
@@ -209,14 +202,14 @@ async def test_an_unreadable_url_is_not_repeated(package: Package) -> None:
 
 
 async def test_each_role_owns_its_schema_and_cannot_touch_the_other(
-    server: EmbeddedPostgres, database: str, url: str, package: Package
+    postgres: EmbeddedPostgres, empty_database: str, url: str, package: Package
 ) -> None:
     await ensure_roles(url)
     for schema in ("session", "notifier"):
-        await migrate(server.url(f"parley_{schema}", database), package(CREATE_TURNS), schema)
+        await migrate(postgres.url(f"parley_{schema}", empty_database), package(CREATE_TURNS), schema)
 
     for own, foreign in (("session", "notifier"), ("notifier", "session")):
-        role = server.url(f"parley_{own}", database)
+        role = postgres.url(f"parley_{own}", empty_database)
         await rows(role, f"INSERT INTO {own}.turns VALUES (1)")
         for attempt in (
             f"SELECT * FROM {foreign}.turns",
@@ -235,13 +228,13 @@ async def test_each_role_owns_its_schema_and_cannot_touch_the_other(
 
 
 async def test_ensuring_roles_again_and_at_the_same_time_changes_nothing(
-    server: EmbeddedPostgres, database: str, url: str, package: Package
+    postgres: EmbeddedPostgres, empty_database: str, url: str, package: Package
 ) -> None:
     await asyncio.gather(*(ensure_roles(url) for _ in range(4)))
-    await migrate(server.url("parley_session", database), package(CREATE_TURNS), "session")
+    await migrate(postgres.url("parley_session", empty_database), package(CREATE_TURNS), "session")
     await ensure_roles(url)
 
-    assert await rows(server.url("parley_session", database), "SELECT FROM session.turns") == []
+    assert await rows(postgres.url("parley_session", empty_database), "SELECT FROM session.turns") == []
     assert await rows(
         url,
         "SELECT nspname::text, pg_get_userbyid(nspowner)::text FROM pg_namespace WHERE nspname IN "
@@ -249,28 +242,30 @@ async def test_ensuring_roles_again_and_at_the_same_time_changes_nothing(
     ) == [("notifier", "parley_notifier"), ("session", "parley_session")]
 
 
-async def test_roles_are_made_by_two_databases_of_one_server_at_once(server: EmbeddedPostgres, url: str) -> None:
+async def test_roles_are_made_by_two_databases_of_one_server_at_once(postgres: EmbeddedPostgres, url: str) -> None:
     schemas = [f"s{uuid.uuid4().hex[:8]}" for _ in range(8)]
 
-    await asyncio.gather(ensure_roles(url, schemas), ensure_roles(server.url(), schemas))
+    await asyncio.gather(ensure_roles(url, schemas), ensure_roles(postgres.url(), schemas))
 
     for schema in schemas:
-        assert await rows(server.url(f"parley_{schema}"), "SELECT current_user::text") == [(f"parley_{schema}",)]
+        assert await rows(postgres.url(f"parley_{schema}"), "SELECT current_user::text") == [(f"parley_{schema}",)]
 
 
 async def test_an_administrator_without_superuser_rights_can_make_the_roles(
-    server: EmbeddedPostgres, database: str, url: str, package: Package
+    postgres: EmbeddedPostgres, empty_database: str, url: str, package: Package
 ) -> None:
-    admin = f"admin_{database[-12:]}"
+    admin = f"admin_{empty_database[-12:]}"
     await rows(url, f"CREATE ROLE {admin} LOGIN CREATEROLE")
-    await rows(url, f"GRANT CREATE ON DATABASE {database} TO {admin}")
+    await rows(url, f"GRANT CREATE ON DATABASE {empty_database} TO {admin}")
     schema = f"s{uuid.uuid4().hex[:8]}"
 
-    await ensure_roles(server.url(admin, database), [schema])
-    await migrate(server.url(f"parley_{schema}", database), package(CREATE_TURNS), schema)
+    await ensure_roles(postgres.url(admin, empty_database), [schema])
+    await migrate(postgres.url(f"parley_{schema}", empty_database), package(CREATE_TURNS), schema)
 
 
-async def test_roles_that_cannot_be_made_are_an_error_with_a_fix(server: EmbeddedPostgres, database: str) -> None:
-    await ensure_roles(server.url(database=database))
+async def test_roles_that_cannot_be_made_are_an_error_with_a_fix(
+    postgres: EmbeddedPostgres, empty_database: str
+) -> None:
+    await ensure_roles(postgres.url(database=empty_database))
     with pytest.raises(MigrationError, match="connect as a superuser, or as a role with CREATEROLE"):
-        await ensure_roles(server.url("parley_session", database), ["another"])
+        await ensure_roles(postgres.url("parley_session", empty_database), ["another"])

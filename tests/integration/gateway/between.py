@@ -8,7 +8,7 @@ from parley_chassis.settings import load
 from parley_gateway.app import Gateway, running
 from parley_gateway.settings import Settings
 from tests.integration.gateway.peers import DEVELOPMENT, NotifierPeer, SessionPeer, serving
-from tests.integration.gateway.twilio_side import ACCOUNT, OTHER_ACCOUNT, OTHER_TOKEN, PUBLIC_URL, TOKEN
+from tests.integration.gateway.twilio_side import ACCOUNT, OTHER_ACCOUNT, OTHER_TOKEN, PUBLIC_URL, TOKEN, WAIT
 
 StartGateway = Callable[..., Awaitable[Gateway]]
 
@@ -32,6 +32,9 @@ def gateway_settings(**changes: Any) -> Settings:
         "listen": "127.0.0.1:0",
         "public_url": PUBLIC_URL,
         "twilio_accounts": f"{ACCOUNT}={TOKEN},{OTHER_ACCOUNT}={OTHER_TOKEN}",
+        # A slow machine is no failure, unless a test asks for one.
+        "call_timeout": WAIT,
+        "answer_timeout": WAIT,
         "process": DEVELOPMENT,
         **changes,
     }

@@ -43,11 +43,15 @@ class SessionPeer(session_service_pb2_grpc.SessionServiceServicer):
         self.doors = Doors()
         self.received: list[session_pb2.InboundMessage] = []
         self.outcome: Outcome | None = None
+        self.chokes_on = ""
+        """The source id of a text over which a whole call fails."""
 
     async def ReceiveMessages(
         self, request: session_service_pb2.ReceiveMessagesRequest, context: Any
     ) -> session_service_pb2.ReceiveMessagesResponse:
         await self.doors.enter(len(request.messages), context)
+        if any(message.source_id == self.chokes_on for message in request.messages):
+            await context.abort(grpc.StatusCode.INTERNAL, "internal error")
         results = [RESULT(outcome=self._store(message)) for message in request.messages]
         return session_service_pb2.ReceiveMessagesResponse(results=results)
 

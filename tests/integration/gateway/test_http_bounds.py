@@ -16,7 +16,12 @@ DEADLINE = 0.2
 
 @pytest.fixture
 async def hurried(start_gateway: StartGateway) -> Gateway:
-    return await start_gateway(receive_timeout=DEADLINE, idle_timeout=0.3)
+    return await start_gateway(receive_timeout=DEADLINE)
+
+
+@pytest.fixture
+async def forgetful(start_gateway: StartGateway) -> Gateway:
+    return await start_gateway(idle_timeout=DEADLINE)
 
 
 def cut(content: bytes) -> tuple[bytes, bytes]:
@@ -67,14 +72,14 @@ async def test_chunks_that_trickle_in_are_ended_all_the_same(hurried: Gateway, s
 
 
 @pytest.mark.parametrize("noise", [b"", b"\r\n", b"\r\n\r\n\r\n"])
-async def test_a_connection_that_asks_for_nothing_is_closed_without_a_word(hurried: Gateway, noise: bytes) -> None:
-    async with Caller(hurried.url) as caller:
+async def test_a_connection_that_asks_for_nothing_is_closed_without_a_word(forgetful: Gateway, noise: bytes) -> None:
+    async with Caller(forgetful.url) as caller:
         await caller.send(noise)
         assert await caller.is_closed()
 
 
-async def test_line_ends_do_not_keep_a_used_connection_open(hurried: Gateway) -> None:
-    async with Caller(hurried.url) as caller:
+async def test_line_ends_do_not_keep_a_used_connection_open(forgetful: Gateway) -> None:
+    async with Caller(forgetful.url) as caller:
         await caller.send(signed())
         assert (await caller.reply()).status == 200
         trickle = asyncio.create_task(send_slowly(caller, b"\r\n" * 1000))
@@ -82,29 +87,55 @@ async def test_line_ends_do_not_keep_a_used_connection_open(hurried: Gateway) ->
         trickle.cancel()
 
 
-async def test_a_request_may_take_its_time_if_the_next_one_does_too(hurried: Gateway, sessions: SessionPeer) -> None:
-    """The deadline is of a request, not of the connection."""
+async def test_a_request_that_was_answered_early_is_ended_without_another_word(hurried: Gateway) -> None:
     async with Caller(hurried.url) as caller:
-        for number in range(3):
+        await caller.send(cut(signed(headers={"X-Twilio-Signature": None}))[0])
+        assert (await caller.reply()).status == 403
+        assert await caller.is_closed()
+
+
+async def test_a_head_without_an_end_is_refused_when_it_is_too_long(gateway: Gateway) -> None:
+    async with Caller(gateway.url) as caller:
+        await caller.send(HEAD[:-2])
+        for _ in range(17):
+            await caller.send(b"X-More: " + b"x" * 1000 + b"\r\n")
+        assert (await caller.reply()).status == 431
+
+
+async def test_the_deadline_is_of_a_request_and_not_of_its_connection(
+    start_gateway: StartGateway, sessions: SessionPeer
+) -> None:
+    gateway = await start_gateway(receive_timeout=1.0)
+    async with Caller(gateway.url) as caller:
+        for number in range(2):
             content = signed(fields=text(MessageSid=sid(number)))
             await caller.send(content[:-5])
-            await asyncio.sleep(DEADLINE / 2)
+            await asyncio.sleep(0.6)
             await caller.send(content[-5:])
             assert (await caller.reply()).status == 200
-            await asyncio.sleep(DEADLINE / 2)
-    assert len(sessions.received) == 3
+    assert len(sessions.received) == 2
+
+
+async def test_a_connection_outlives_the_deadlines_of_its_requests(hurried: Gateway) -> None:
+    async with Caller(hurried.url) as caller:
+        for _ in range(2):
+            await caller.send(HEAD)
+            await asyncio.sleep(0.01)
+            await caller.send(BODY)
+            assert (await caller.reply()).status == 200
+            await asyncio.sleep(DEADLINE * 1.5)
 
 
 async def test_the_time_that_the_session_service_takes_is_not_the_senders(
     start_gateway: StartGateway, sessions: SessionPeer
 ) -> None:
-    gateway = await start_gateway(receive_timeout=0.05)
+    gateway = await start_gateway(receive_timeout=0.4)
     sessions.doors.open.clear()
     async with Caller(gateway.url) as caller:
         # The second request waits, half sent, until the first one has its answer.
         await caller.send(signed() + HEAD + BODY[:-5])
         await asyncio.wait_for(sessions.doors.called.wait(), WAIT)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)
         sessions.doors.open.set()
         assert (await caller.reply()).status == 200
         await caller.send(BODY[-5:])
@@ -131,6 +162,13 @@ async def test_requests_sent_at_once_are_answered_in_their_order(gateway: Gatewa
     async with Caller(gateway.url) as caller:
         await caller.send(signed() + signed(token="x") + request("/none") + signed(fields=text(MessageSid=sid(2))))
         assert [(await caller.reply()).status for _ in range(4)] == [200, 403, 404, 200]
+
+
+async def test_a_body_without_an_end_is_refused_when_it_is_too_long(gateway: Gateway) -> None:
+    endless = {"X-Twilio-Signature": "x", "Content-Length": None, "Transfer-Encoding": "chunked"}
+    async with Caller(gateway.url) as caller:
+        await caller.send(request(SMS, headers=endless) + 66 * (b"3e8\r\n%s\r\n" % (b"x" * 1000)))
+        assert (await caller.reply()).status == 413
 
 
 async def test_a_refusal_is_read_by_a_sender_who_is_still_writing(gateway: Gateway) -> None:
@@ -195,6 +233,18 @@ async def test_a_sender_may_ask_first_whether_to_send_the_body(gateway: Gateway,
         await caller.send(head)
         assert (await caller.reply()).status == 100
         await caller.send(body)
+        assert (await caller.reply()).status == 200
+
+
+async def test_a_proxy_may_speak_http_1_0_or_send_chunks(gateway: Gateway, sessions: SessionPeer) -> None:
+    async with Caller(gateway.url) as caller:
+        await caller.send(signed().replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        assert (await caller.reply()).status == 200
+        assert await caller.is_closed()
+    head, body = cut(signed(headers={"Content-Length": None, "Transfer-Encoding": "chunked"}))
+    async with Caller(gateway.url) as caller:
+        for part in (head, b"5\r\n" + body[:5] + b"\r\n", b"%x\r\n%s\r\n" % (len(body) - 5, body[5:]), b"0\r\n\r\n"):
+            await caller.send(part)
         assert (await caller.reply()).status == 200
 
 

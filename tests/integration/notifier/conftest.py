@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 import grpc
 import psycopg
 import pytest
-import pytest_asyncio
-from psycopg import sql
+from psycopg.rows import TupleRow
 
 import parley_simulator.app
 import parley_simulator.settings
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
-from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
-from parley_chassis.postgres.migrations import migrate
 from parley_chassis.settings import ProcessSettings
-from parley_notifier.app import MIGRATIONS, NotifierService, running
+from parley_notifier.app import NotifierService, running
 from parley_notifier.settings import Settings
 from parley_simulator.simulator import Simulator
+from tests.databases import FreshDatabase
 from tests.integration.notifier.peers import SessionPeer, session_peer
 
 SENDER = "+15550001111"
 TOKEN = "the-token-of-the-test-account"
-TEMPLATE = "notifier_template"
+Connection = psycopg.AsyncConnection[TupleRow]
 PROCESS = ProcessSettings(insecure_dev=True)
 # The protocol's durations, far shorter and in the same proportions.
 FAST = {
-    "connect_timeout": 0.3,
-    "read_timeout": 0.5,
-    "send_timeout": 0.6,
-    "lease": 2.0,
-    "margin": 0.8,
-    "settle": 3.0,
+    "connect_timeout": 0.4,
+    "read_timeout": 0.6,
+    "send_timeout": 0.7,
+    "lease": 1.5,
+    "margin": 0.75,
+    "settle": 1.6,
     "list_gap": 0.3,
     "look_after": 0.1,
     "backoff": 0.05,
@@ -46,39 +45,21 @@ FAST = {
 }
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def server() -> AsyncIterator[EmbeddedPostgres]:
-    async with embedded_postgres(settings={"fsync": "off", "max_connections": "300"}) as postgres:
-        await _create_database(postgres, TEMPLATE)
-        await migrate(postgres.url(database=TEMPLATE), MIGRATIONS, "notifier")
-        yield postgres
-
-
-async def _create_database(postgres: EmbeddedPostgres, name: str, template: str = "template1") -> None:
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-    async with await psycopg.AsyncConnection.connect(postgres.url(), autocommit=True) as connection:
-        await connection.execute(create)
-
-
-@pytest.fixture
-async def database_url(server: EmbeddedPostgres) -> str:
-    """A database with the schema, that no other test sees."""
-    name = f"test_{uuid.uuid4().hex}"
-    await _create_database(server, name, TEMPLATE)
-    return server.url(database=name)
+def simulator_settings(**fields: Any) -> parley_simulator.settings.Settings:
+    usual: dict[str, Any] = {
+        "listen": "127.0.0.1:0",
+        "control_listen": "127.0.0.1:0",
+        "auth_token": TOKEN,
+        "numbers": (parley_simulator.settings.NumberSettings(phone_number=SENDER),),
+        "sent_delay": 0.0,
+        "delivered_delay": 0.0,
+    }
+    return parley_simulator.settings.Settings(**(usual | fields))
 
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
-    settings = parley_simulator.settings.Settings(
-        listen="127.0.0.1:0",
-        control_listen="127.0.0.1:0",
-        auth_token=TOKEN,
-        numbers=(parley_simulator.settings.NumberSettings(phone_number=SENDER),),
-        sent_delay=0.0,
-        delivered_delay=0.0,
-    )
-    async with parley_simulator.app.running(settings) as started:
+    async with parley_simulator.app.running(simulator_settings()) as started:
         yield started
 
 
@@ -161,26 +142,23 @@ Start = Callable[..., AbstractAsyncContextManager[Notifier]]
 
 
 @pytest.fixture
-def start(database_url: str, simulator: Simulator, session: SessionPeer) -> Start:
+def start(database: FreshDatabase, simulator: Simulator, session: SessionPeer) -> Start:
     """Starts a notifier; `fields` change its settings."""
-
-    def settings(**fields: Any) -> Settings:
-        usual: dict[str, Any] = {
-            "process": PROCESS,
-            "listen": "127.0.0.1:0",
-            "database_url": database_url,
-            "session_address": (session.address,),
-            "callback_url": "http://127.0.0.1:9",
-            "twilio_url": simulator.api_url,
-            "twilio_account_sid": simulator.account_sid,
-            "twilio_auth_token": TOKEN,
-        }
-        return Settings(**(usual | FAST | fields))
+    usual: dict[str, Any] = {
+        "process": PROCESS,
+        "listen": "127.0.0.1:0",
+        "database_url": database.notifier_url,
+        "session_address": (session.address,),
+        "callback_url": "http://127.0.0.1:9",
+        "twilio_url": simulator.api_url,
+        "twilio_account_sid": simulator.account_sid,
+        "twilio_auth_token": TOKEN,
+    }
 
     @asynccontextmanager
     async def started(**fields: Any) -> AsyncIterator[Notifier]:
         async with AsyncExitStack() as stack:
-            service = await stack.enter_async_context(running(settings(**fields)))
+            service = await stack.enter_async_context(running(Settings(**(usual | FAST | fields))))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(service.address))
             yield Notifier(service, notifier_service_pb2_grpc.NotifierServiceStub(channel))
 
@@ -193,7 +171,38 @@ async def notifier(start: Start) -> AsyncIterator[Notifier]:
         yield started
 
 
+class Rows:
+    """The notifier's tables, read past it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def all(self, query: LiteralString, *parameters: object) -> list[TupleRow]:
+        return await (await self.connection.execute(query, parameters)).fetchall()
+
+    async def one(self, query: LiteralString, *parameters: object) -> Any:
+        (row,) = await self.all(query, *parameters)
+        return row[0]
+
+    async def state(self, message_id: str) -> str:
+        state = await self.one("SELECT state FROM notifier.deliveries WHERE id = %s", message_id)
+        assert isinstance(state, str)
+        return state
+
+    async def outcomes(self, message_id: str) -> list[str]:
+        """What its attempts found out, in order."""
+        query = "SELECT outcome FROM notifier.attempts WHERE delivery_id = %s ORDER BY attempt"
+        return [row[0] for row in await self.all(query, message_id)]
+
+
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        yield connection
+async def rows(database: FreshDatabase) -> AsyncIterator[Rows]:
+    async with await psycopg.AsyncConnection.connect(database.notifier_url, autocommit=True) as connection:
+        yield Rows(connection)
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
+    """Returns once `check` is true."""
+    async with asyncio.timeout(timeout):
+        while not await check():
+            await asyncio.sleep(0.01)

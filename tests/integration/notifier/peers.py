@@ -16,7 +16,7 @@ from parley_chassis.settings import ProcessSettings
 DeliveryState = session_pb2.DeliveryState
 
 
-class SessionPeer(session_service_pb2_grpc.SessionServiceServicer):
+class SessionPeer(session_service_pb2_grpc.SessionServiceServicer):  # the other calls answer UNIMPLEMENTED
     """Takes records, or refuses them with `refusal` while it is set."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ def _name(state: int) -> str:
 
 @asynccontextmanager
 async def session_peer(process: ProcessSettings, listen: str = "127.0.0.1:0") -> AsyncIterator[SessionPeer]:
-    peer = SessionPeer()
+    peer = SessionPeer()  # type: ignore[abstract]
 
     def add(server: grpc.aio.Server) -> list[str]:
         session_service_pb2_grpc.add_SessionServiceServicer_to_server(peer, server)

@@ -1,4 +1,4 @@
-"""One session process without its gRPC: the handlers on a real store, with what follows a commit kept to be looked at."""
+"""One session process without its gRPC: the handlers on a real store; what follows a commit is kept to be looked at."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Replica:
 
     @property
     def last_history(self) -> list[tuple[int, str]]:
-        return [tuple(item) for item in self.started[-1][1]]
+        return [(item.direction, item.text) for item in self.started[-1][1]]
 
     @property
     def last_texts(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The outbox: a message whose outcome is not known is handed over again, less and less often, by one process at a time."""
+"""The outbox: a message whose outcome is not known is handed over again, ever less often, by one process at a time."""
 
 from __future__ import annotations
 

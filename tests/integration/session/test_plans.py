@@ -172,8 +172,9 @@ def _messages() -> Iterator[dict[str, object]]:
     for n in THREADS:
         for direction in (1, 2):
             yield {
-                "id": identity(5, n * 10 + direction), "thread_id": identity(1, n), "session_id": identity(2, n * 2 + 1),
-                "position": 20 + direction, "direction": direction, "text": "x", "seq": (direction - 1) * 11,
+                "id": identity(5, n * 10 + direction), "thread_id": identity(1, n),
+                "session_id": identity(2, n * 2 + 1), "position": 20 + direction,
+                "direction": direction, "text": "x", "seq": (direction - 1) * 11,
                 "delivery_state": direction - 1, "source_id": f"new{n}" if direction == 1 else None, "fallback": False,
                 "traceparent": "",
             }  # fmt: skip

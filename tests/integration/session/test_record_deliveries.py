@@ -1,4 +1,4 @@
-"""What became of messages: the furthest report stays, in whatever order they come; a known outcome empties the outbox."""
+"""What became of messages: the furthest report stays, whatever the order; a known outcome empties the outbox."""
 
 from __future__ import annotations
 
@@ -156,5 +156,5 @@ async def test_they_would_if_the_outbox_were_emptied_as_they_come(
 ) -> None:
     """The negative control."""
     for each in (replica, other):
-        each.store._queries = {**each.store._queries, "record": DELETE_AS_THEY_COME}  # type: ignore[dict-item]
+        each.store._queries = {**each.store._queries, "record": DELETE_AS_THEY_COME}
     assert await _deadlocks(replica, other, 100) > 0

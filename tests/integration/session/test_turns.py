@@ -7,6 +7,9 @@ import asyncio
 import psycopg
 import pytest
 
+from parley_session.adapters.ids import new_id
+from parley_session.domain.events import Context
+from parley_session.domain.machine import decide
 from tests.databases import FreshDatabase
 from tests.integration.session.replica import (
     Replica,
@@ -247,18 +250,20 @@ async def test_a_thread_has_one_open_session_whatever_the_code_does(replica: Rep
 
 async def test_code_that_forgets_a_committed_turn_commits_nothing(replica: Replica, rows: Rows) -> None:
     """A decision made on what the thread was before: the database refuses it as a whole."""
-    async with replica.store.batch() as batch:
-        stale = await batch.gather([key()])
     await replica.receive(incoming("S1"))
     async with replica.store.batch() as batch:
         stale = await batch.gather([key()])
     await replica.commit(answer(replica.last, "1"))
     before = await rows.all(EVERYTHING)
-    from parley_session.domain.machine import decide  # the handler's own way to a decision
+    assert stale.now
+    context = Context(stale.now, new_id)
+    decision = decide(stale.threads[key()], [answer(replica.last, "again").event], context)
 
-    decision = decide(stale.threads[key()], [answer(replica.last, "again").event], replica._context(stale))
-    with pytest.raises(psycopg.errors.UniqueViolation):
+    async def commit_again() -> None:
         async with replica.store.batch() as batch:
             await batch.gather([key()])
             await batch.commit([decision])
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await commit_again()
     assert await rows.all(EVERYTHING) == before

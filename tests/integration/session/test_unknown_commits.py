@@ -99,10 +99,14 @@ async def test_records_may_be_repeated(cut_off: Replica, wire: Wire, rows: Rows)
 
 async def test_a_backend_that_is_ended_in_a_batch_leaves_nothing_of_it(replica: Replica, rows: Rows) -> None:
     await replica.receive(incoming("S1"))
-    mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test' AND state <> 'idle'"
-    with pytest.raises(DatabaseUnavailable):
+    busy = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test' AND state <> 'idle'"
+
+    async def be_ended() -> None:
         async with replica.store.batch() as batch:
-            gathered = await batch.gather([incoming("S1").key])
-            assert await rows.all(mine) == [(True,)]
-            await batch.gather(list(gathered.threads))
+            await batch.gather([incoming("S1").key])
+            assert await rows.all(busy) == [(True,)]
+            await batch.gather([incoming("S1").key])
+
+    with pytest.raises(DatabaseUnavailable):
+        await be_ended()
     assert await replica.commit(answer(replica.last, "hello")) == [True], "the next batch has another connection"

@@ -23,12 +23,23 @@ class Wire:
         self.url = url
         self._server = server
         self._swallow = 0
+        self._connections: set[asyncio.Task[None]] = set()
         self.swallowed = 0
 
     def swallow_commits(self, count: int = 1) -> None:
         self._swallow += count
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def close(self) -> None:
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_server, to_server = await asyncio.open_unix_connection(str(self._server))
         forth = asyncio.create_task(_pass_on(reader, to_server))
         try:
@@ -63,8 +74,9 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
     folder = str(conninfo_to_dict(url)["host"])
     with tempfile.TemporaryDirectory(prefix="wire-") as place:
         wire = Wire(url.replace(folder.replace("/", "%2F"), place).replace(folder, place), Path(folder) / SOCKET)
-        server = await asyncio.start_unix_server(wire.serve, str(Path(place) / SOCKET))
+        server = await asyncio.start_unix_server(wire.connect, str(Path(place) / SOCKET))
         try:
             yield wire
         finally:
             server.close()
+            await wire.close()

@@ -3,12 +3,13 @@
 import asyncio
 import contextvars
 import gc
+import logging
 from collections.abc import Sequence
 
 import grpc
 import pytest
 
-from parley_chassis.batcher import Batcher, BatcherClosed
+from parley_chassis.batcher import Batcher, BatcherClosed, log_sizes
 from parley_chassis.errors import InvalidArgument, Unavailable
 
 
@@ -289,4 +290,29 @@ async def test_a_flush_runs_in_no_callers_context() -> None:
         await batcher.submit(item)
 
     await asyncio.gather(*(asyncio.create_task(call(item)) for item in range(3)))
-    assert seen == ["nobody"] * 3
+    caller.set("who closes")
+    batcher.put(3)
+    await batcher.close()
+    assert seen == ["nobody"] * 4
+
+
+async def test_what_waits_can_be_counted() -> None:
+    destination = Destination()
+    destination.gate.clear()
+    batcher = Batcher(destination.flush, limit=2)
+    futures = [batcher.put(item) for item in range(5)]
+    assert batcher.waiting == 5
+    await destination.arrived.wait()
+    assert batcher.waiting == 3
+    destination.gate.set()
+    await asyncio.gather(*futures)
+    assert batcher.waiting == 0
+
+
+async def test_sizes_are_logged_by_name(caplog: pytest.LogCaptureFixture) -> None:
+    batcher = Batcher(Destination().flush)
+    await asyncio.gather(batcher.submit(1), batcher.submit(2))
+    with caplog.at_level(logging.INFO):
+        log_sizes({"receive": batcher})
+    (record,) = caplog.records
+    assert vars(record)["batches"] == {"receive": (2, 1)}

@@ -126,6 +126,7 @@ class World:
         expected = [] if call.turn.kind is TurnKind.END else [part for text in event.replies for part in split(text)]
         assert [message.text for message in self.outbound if message.turn_id == call.turn.id] == expected
         assert self.sessions[call.session.id].state == event.state
+        assert self.sessions[call.session.id].started
         assert bool(self.sessions[call.session.id].end_reason) is (event.hang_up or call.turn.kind is TurnKind.END)
 
     def _check_tried(self, turn: Turn, event: Failure | Absence) -> None:

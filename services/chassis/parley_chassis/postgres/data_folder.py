@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -21,9 +23,12 @@ from parley_chassis.postgres.errors import PostgresStartError
 from parley_chassis.postgres.folder_lock import LOCK, FolderLock
 from parley_chassis.postgres.polling import wait_until
 
+HANDOVER = 1.0
 # How long a killed process's children may still hold its lock, or its PostgreSQL need to stop.
 GRACE = 10.0
 INITDB_TIMEOUT = 60.0
+# Where nobody collects orphans, a dead process never goes away.
+GROUP_TIMEOUT = 3.0
 ADMIN = "postgres"
 
 
@@ -92,9 +97,9 @@ class DataFolder:
         try:
             await wait_until(lambda: process.poll() is not None, INITDB_TIMEOUT)
         finally:
-            process.kill()
-            code = process.wait()
-        if code != 0:
+            if process.poll() is None:
+                await _end_group(process)
+        if process.returncode != 0:
             raise PostgresStartError(f"PostgreSQL could not make a cluster in {self.path}:\n{self.last_words()}")
         unfinished.rename(self.cluster)
         _sync(self.path)
@@ -131,7 +136,7 @@ async def claimed(path: Path, account: Account) -> AsyncIterator[DataFolder]:
         ) from error
     try:
         folder = DataFolder(path, account)
-        if not await wait_until(lambda: lock.take() or _is_held(lock), GRACE) or not lock.take():
+        if not await _taken(lock):
             raise _in_use(folder, lock.holder)
         if not await wait_until(lambda: folder.running_pid() is None, GRACE):
             raise _in_use(folder, None)
@@ -170,9 +175,13 @@ def _prepare(path: Path, account: Account) -> Path:
     return path
 
 
-def _is_held(lock: FolderLock) -> bool:
-    """Whether the process that took the lock lives; if not, what it leaves behind lets go of it in a moment."""
-    return lock.holder is not None and is_alive(lock.holder)
+async def _taken(lock: FolderLock) -> bool:
+    """Waits a moment for a process that was just killed, and longer for the children of one that is gone."""
+    if await wait_until(lock.take, HANDOVER):
+        return True
+    if lock.holder is not None and is_alive(lock.holder):
+        return False
+    return await wait_until(lock.take, GRACE)
 
 
 def _in_use(folder: DataFolder, holder: int | None) -> PostgresStartError:
@@ -181,6 +190,21 @@ def _in_use(folder: DataFolder, holder: int | None) -> PostgresStartError:
     return PostgresStartError(
         f"{folder.path} is in use ({', '.join(users)}): stop that process first, or choose another folder"
     )
+
+
+async def _end_group(leader: subprocess.Popen[bytes]) -> None:
+    """Kills a process with its children, which would go on writing, and waits until they are gone."""
+
+    def is_gone() -> bool:
+        leader.poll()
+        try:
+            os.killpg(leader.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    os.killpg(leader.pid, signal.SIGKILL)
+    await wait_until(is_gone, GROUP_TIMEOUT)
 
 
 def _start_log(log: Path) -> None:

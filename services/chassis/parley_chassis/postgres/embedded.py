@@ -89,6 +89,7 @@ async def embedded_postgres(
     `settings` are PostgreSQL's own, by name. The database DATABASE exists. Raises PostgresStartError.
     On Linux the server also stops when the thread that starts it here ends or is killed.
     """
+    _refuse_reserved(settings)
     account = server_account()
     binaries = await asyncio.to_thread(find_binaries, account)
     async with _in_thread(runtime_folder(account)) as runtime, claimed(data or runtime / "data", account) as folder:
@@ -113,11 +114,14 @@ def lasting_data_folder() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "parley" / "postgres"
 
 
-def _command(binaries: Path, folder: DataFolder, address: Address, settings: Mapping[str, str]) -> list[str]:
+def _refuse_reserved(settings: Mapping[str, str]) -> None:
     if reserved := [name for name in settings if name.lower() in _RESERVED]:
         raise PostgresStartError(
-            f"`settings` may not hold {', '.join(reserved)}: Parley chooses where PostgreSQL listens"
+            f"`settings` may not hold {', '.join(reserved)}: Parley chooses where PostgreSQL listens and keeps its data"
         )
+
+
+def _command(binaries: Path, folder: DataFolder, address: Address, settings: Mapping[str, str]) -> list[str]:
     places = {
         "listen_addresses": "" if address.password is None else "127.0.0.1",
         "port": str(address.port),

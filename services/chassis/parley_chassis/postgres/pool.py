@@ -7,10 +7,6 @@ second and go to psycopg as they are.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import select
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, LiteralString
@@ -22,6 +18,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from parley_chassis.errors import Unavailable
+from parley_chassis.postgres.failures import cut, has_input, is_transient, silence
 from parley_chassis.settings import SettingsError
 
 Row = TupleRow
@@ -29,8 +26,9 @@ Connection = psycopg.AsyncConnection[TupleRow]
 
 # A plan is made once for each statement. Generic plans prepared on tables that were never analysed would scan them
 # for good, so sequential and bitmap scans are priced out on these connections.
+# A process that freezes in a transaction holds its locks for the three seconds of the idle timeout.
 OPTIONS = (
-    "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000 "
+    "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=3000 "
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off"
 )
 
@@ -52,14 +50,17 @@ class DatabaseUnavailable(Unavailable):
 class Transaction:
     """One transaction on one connection. Leaving it without `commit` rolls back."""
 
-    def __init__(self, connection: Connection, pipeline: AsyncExitStack) -> None:
+    def __init__(self, connection: Connection, pipeline: psycopg.AsyncPipeline, leaving: AsyncExitStack) -> None:
         self._connection = connection
         self._pipeline = pipeline
+        self._leaving = leaving
         self._is_over = False
 
     async def fetch(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> list[Row]:
         """The rows of a statement. An error of what was queued before it shows here."""
         cursor = await self._execute(statement, parameters)
+        # The server counts a transaction as idle, and ends it if we freeze, only after a sync.
+        await self._pipeline.sync()
         return await cursor.fetchall()
 
     async def queue(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> psycopg.AsyncCursor[Row]:
@@ -73,13 +74,10 @@ class Transaction:
         """
         cursor = await self._execute("COMMIT")
         self._is_over = True
-        try:
-            # Leaving the pipeline waits for all its answers; to ask for them before would be a round trip more.
-            await self._pipeline.aclose()
-        except errors.PipelineAborted as error:
-            raise error.__context__ or error from None
+        # Leaving the pipeline waits for all its answers; to ask for them before would be a round trip more.
+        await self._leaving.aclose()
         if cursor.statusmessage != "COMMIT":
-            raise RuntimeError("nothing was committed: an error of this transaction was caught and passed over")
+            raise errors.InFailedSqlTransaction("nothing was committed: an error before was caught and passed over")
 
     async def _execute(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> psycopg.AsyncCursor[Row]:
         if self._is_over:
@@ -102,10 +100,10 @@ class Database:
         """A transaction whose BEGIN travels with its first statement."""
         async with self._connection() as connection:
             try:
-                async with AsyncExitStack() as pipeline:
-                    await pipeline.enter_async_context(connection.pipeline())
+                async with AsyncExitStack() as leaving:
+                    pipeline = await leaving.enter_async_context(connection.pipeline())
                     await connection.execute("BEGIN")
-                    yield Transaction(connection, pipeline)
+                    yield Transaction(connection, pipeline, leaving)
             finally:
                 await _roll_back(connection)
 
@@ -119,60 +117,33 @@ class Database:
     async def _connection(self) -> AsyncIterator[Connection]:
         try:
             connection = await self._take()
-            timer = asyncio.get_running_loop().call_later(PATIENCE, _cut, connection)
+            timer = asyncio.get_running_loop().call_later(PATIENCE, cut, connection)
             try:
                 yield connection
             finally:
                 timer.cancel()
                 await self._pool.putconn(connection)
         except (psycopg.Error, PoolTimeout) as error:
-            if _is_transient(error):
+            if is_transient(error):
                 raise DatabaseUnavailable(f"the database is unavailable ({type(error).__name__})") from None
-            _silence(error)
+            silence(error)
             raise
 
     async def _take(self) -> Connection:
         """A connection that is alive as far as can be told without asking the server."""
         for _ in range(self._pool.max_size):
             connection = await self._pool.getconn()
-            if not (connection.closed or _has_input(connection)):
+            if not (connection.closed or has_input(connection)):
                 return connection
-            # Nothing comes in on an idle connection but the news of its end. The pool replaces what is closed.
+            # The pool replaces what is closed.
             await connection.close()
             await self._pool.putconn(connection)
         return await self._pool.getconn()
 
 
-def _has_input(connection: Connection) -> bool:
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _cut(connection: Connection) -> None:
-    """Makes the connection look closed by the server, so that whoever waits on it stops waiting."""
-    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
-        wire.shutdown(socket.SHUT_RDWR)
-
-
 async def _roll_back(connection: Connection) -> None:
     if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
         await connection.execute("ROLLBACK")
-
-
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, errors.PipelineAborted):
-        return False  # an error before it was passed over
-    if isinstance(error, errors.ReadOnlySqlTransaction | errors.IdleInTransactionSessionTimeout):
-        return True  # it is a standby now; the loop was held up for long
-    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-
-
-def _silence(error: Exception) -> None:
-    """Takes the values out of the error's text, for whoever prints it; `diag` still has the names."""
-    if isinstance(error, psycopg.Error):
-        names = (error.sqlstate, error.diag.table_name, error.diag.column_name, error.diag.constraint_name)
-        error.args = (" ".join(name for name in names if name),)
 
 
 @asynccontextmanager

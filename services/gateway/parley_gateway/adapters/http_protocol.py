@@ -115,18 +115,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, answer: bytes) -> None:
         """Answers the request that is arriving, unless it has been answered, and ends the connection."""
-        if self._receiving and not self._in_head:
-            if not self._is_answering():
-                self.transport.close()
-                return
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        elif self._is_answering():
+        has_head = self._receiving and not self._in_head
+        if self._is_answering() and not has_head:
             # The request before it still gets its answer, and is the last one here.
             self.cycle.keep_alive = False
             self._deaf = True
             return
-        self.transport.write(answer)
+        if self._is_answering() or not has_head:
+            self.transport.write(answer)
         self.transport.close()
 
     def _set_deadline(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from parley_notifier.domain.delivery import Delivery, Event, State
-from parley_notifier.domain.facts import Alarm, Claim, Finding, Report, Submission
+from parley_notifier.domain.facts import Alarm, Attempt, Claim, Finding, Report, Sighting, Submission
 from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.outcomes import Wait
 from parley_notifier.domain.reports import Record, rank, record_of
@@ -33,6 +33,8 @@ class Decision:
     """How many claims may be made."""
     held: Collection[ClaimKey] = ()
     """The claims that this process works at."""
+    clock: float = 0.0
+    """The process's own clock at `now`: what was measured on it is told on the database's."""
 
     inserted: dict[str, Delivery] = field(default_factory=dict)
     changed: dict[str, Delivery] = field(default_factory=dict)
@@ -41,6 +43,8 @@ class Decision:
     """Those that have to be written."""
     claims: list[Claim] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
+    attempts: dict[ClaimKey, Attempt] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
     records: dict[str, Record] = field(default_factory=dict)
     alarms: list[tuple[Alarm, str]] = field(default_factory=list)
     """With the delivery's id."""
@@ -73,6 +77,7 @@ class Decision:
     def find(self, lane: Lane, delivery: Delivery, finding: Finding) -> None:
         """Applies what a sender found. About an earlier attempt than the last, only a proof counts."""
         self._touched[lane.thread_id] = lane
+        self._keep(finding)
         event = finding.outcome.event
         if event is Event.PROVE:
             self._prove(lane, delivery, finding.answer.sid)
@@ -81,17 +86,18 @@ class Decision:
             delivery.due_time = self._due_after(delivery, finding)
             self._change(lane, delivery)
 
-    def see(self, lane: Lane, delivery: Delivery, look: Look, sid: str, asked: float) -> None:
-        """Applies a look at Twilio's list, asked for at `asked` by the database's clock; no `sid` is an absence."""
+    def see(self, lane: Lane, delivery: Delivery, sighting: Sighting) -> None:
+        """Applies a look at Twilio's list: a match proves, none counts once it was seen twice and late enough."""
         self._touched[lane.thread_id] = lane
-        if sid:
-            self._prove(lane, delivery, sid)
-        elif delivery.state is State.UNKNOWN and delivery.attempt == look.attempt:
-            self._miss(lane, delivery, asked)
+        if sighting.sid:
+            self._prove(lane, delivery, sighting.sid)
+        elif delivery.state is State.UNKNOWN and delivery.attempt == sighting.look.attempt:
+            self._miss(lane, delivery, self._told(sighting.asked))
 
     def report(self, lane: Lane, delivery: Delivery, report: Report) -> None:
         """Applies a status callback: a proof of acceptance, and a status if it ranks higher than what is known."""
         self._touched[lane.thread_id] = lane
+        self.reports.append(report)
         self._prove(lane, delivery, report.message_sid)
         if delivery.sid == report.message_sid and rank(report.status) > rank(delivery.status):
             delivery.status = report.status
@@ -117,6 +123,10 @@ class Decision:
             self.looks.append(_look(lane, head))
 
     # ---- what follows
+
+    @property
+    def changes_anything(self) -> bool:
+        return bool(self.inserted or self.changed or self.lanes or self.attempts or self.reports)
 
     def conclude(self) -> None:
         """Moves the lanes on, claims what can be sent, and keeps their wake times true. Once, after all the rest."""
@@ -162,6 +172,15 @@ class Decision:
         self.claims.append(
             Claim(head.id, lane.thread_id, head.attempt, lane.sender, lane.participant, head.text, head.traceparent)
         )
+
+    def _keep(self, finding: Finding) -> None:
+        claim = finding.claim
+        began, ended = self._told(finding.began), self._told(finding.ended)
+        self.attempts[claim.delivery_id, claim.attempt] = Attempt(claim, began, ended, finding.outcome, finding.answer)
+
+    def _told(self, moment: float) -> float:
+        """A moment of the process's clock on the database's."""
+        return self.now + moment - self.clock
 
     def _is_orphan(self, delivery: Delivery) -> bool:
         """A claim of this process that it does not work at: the commit's answer was lost, so it was never begun."""

@@ -73,6 +73,20 @@ class Report:
     receive_time: float = 0.0
 
 
+Fact = Submission | Finding | Sighting | Report
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The evidence that one send leaves. Times are of the database's clock."""
+
+    claim: Claim
+    started_time: float
+    finished_time: float
+    outcome: Outcome
+    answer: Answer
+
+
 class Alarm(StrEnum):
     """What must not happen and did; a person has to see it."""
 

@@ -32,6 +32,10 @@ class Lane:
     def head(self) -> Delivery | None:
         return self.queue.get(self.next_seq)
 
+    def may_hold(self, seq: int) -> bool:
+        """Whether a delivery may have this place already: it is behind the lane, taken, or beyond what was read."""
+        return seq < self.next_seq or seq in self.queue or self.cut
+
     def pass_final(self) -> None:
         while (head := self.head) is not None and head.final:
             self.next_seq += 1

@@ -14,7 +14,7 @@ from parley_notifier.domain.reports import Record
 from parley_notifier.domain.settlement import Look
 from parley_notifier.domain.terms import Terms
 from parley_notifier.handlers.hold_claims import Claims
-from parley_notifier.ports import Batch, Evidence, Gathered, Store
+from parley_notifier.ports import Batch, Gathered, Store
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class DecideLanes:
     async def __call__(
         self,
         gather: Callable[[Batch], Awaitable[Gathered]],
-        apply: Callable[[Decision, Gathered], Evidence],
+        apply: Callable[[Decision, Gathered], None],
     ) -> Mapping[str, Recorded]:
         """Decides one batch. Returns, by delivery id, what comes of telling the session service.
 
@@ -53,18 +53,27 @@ class DecideLanes:
         try:
             async with self._store.batch() as batch:
                 gathered = await gather(batch)
-                decision = Decision(
-                    gathered.now, self._terms, self._claims.owner, self._claims.allowance, self._claims.held
-                )
-                evidence = apply(decision, gathered)
+                decision = self._decision(gathered)
+                apply(decision, gathered)
                 decision.conclude()
                 taken = decision.claims
                 self._claims.take(taken)
-                await batch.commit(decision, evidence)
+                if decision.changes_anything:
+                    await batch.commit(decision)
         except BaseException:
             self._claims.withdraw(taken)
             raise
         return self._follow(decision, began)
+
+    def _decision(self, gathered: Gathered) -> Decision:
+        return Decision(
+            now=gathered.now,
+            clock=time.monotonic(),
+            terms=self._terms,
+            owner=self._claims.owner,
+            allowance=self._claims.allowance,
+            held=self._claims.held,
+        )
 
     def _follow(self, decision: Decision, began: float) -> Mapping[str, Recorded]:
         for claim in decision.claims:

@@ -47,6 +47,7 @@ class Claims:
             self._held.discard((claim.delivery_id, claim.attempt))
             self._free += 1
             self.doubt({claim.thread_id})
+            self._wake.set()
 
     def finish_send(self) -> None:
         """The send is over; its claim is held until the finding is committed."""
@@ -65,9 +66,8 @@ class Claims:
             self._wake.set()
 
     def doubt(self, thread_ids: Iterable[str]) -> None:
-        """What these lanes hold is not known to this process."""
+        """What these lanes hold is not known to this process: they are looked at next time."""
         self._doubtful.update(thread_ids)
-        self._wake.set()
 
     def take_doubtful(self) -> set[str]:
         doubtful, self._doubtful = self._doubtful, set()

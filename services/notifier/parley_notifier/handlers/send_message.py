@@ -29,7 +29,7 @@ class SendMessage:
         claims: Claims,
         terms: Terms,
         telemetry: Telemetry,
-        mark: Callable[[Finding], Awaitable[None]],
+        mark: Callable[[Finding], Awaitable[object]],
     ) -> None:
         self._carrier = carrier
         self._claims = claims

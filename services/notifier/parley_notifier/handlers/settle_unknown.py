@@ -18,7 +18,7 @@ LOOKS_AT_ONCE = 8
 
 
 class SettleUnknown:
-    def __init__(self, carrier: Carrier, store: Store, mark: Callable[[Sighting], Awaitable[None]]) -> None:
+    def __init__(self, carrier: Carrier, store: Store, mark: Callable[[Sighting], Awaitable[object]]) -> None:
         self._carrier = carrier
         self._store = store
         self._mark = mark

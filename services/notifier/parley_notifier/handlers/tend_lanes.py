@@ -5,29 +5,32 @@ from __future__ import annotations
 from parley_notifier.domain.decision import Decision
 from parley_notifier.handlers.decide_lanes import DecideLanes
 from parley_notifier.handlers.hold_claims import Claims
-from parley_notifier.ports import Batch, Evidence, Gathered
+from parley_notifier.ports import Batch, Gathered
 
 
 class TendLanes:
-    def __init__(self, decide: DecideLanes, claims: Claims, limit: int = 200) -> None:
+    def __init__(self, decide: DecideLanes, claims: Claims, limit: int = 200, spare: int = 16) -> None:
         self._decide = decide
         self._claims = claims
         self._limit = limit
+        self._spare = spare
 
     async def __call__(self) -> bool:
         """One round; True if there may be more to do at once."""
         doubtful = self._claims.take_doubtful()
+        # Lanes that wait for a slot come first, and without one there is nothing to do for them.
+        limit = min(self._claims.allowance + self._spare, self._limit)
         more = False
 
         async def gather(batch: Batch) -> Gathered:
-            return await batch.gather_due(self._limit, doubtful)
+            return await batch.gather_due(limit, doubtful)
 
-        def apply(decision: Decision, gathered: Gathered) -> Evidence:
+        def apply(decision: Decision, gathered: Gathered) -> None:
             nonlocal more
             for lane in gathered.lanes.values():
                 decision.tend(lane)
-            more = len(gathered.lanes) >= self._limit
-            return Evidence()
+            more = len(gathered.lanes) >= limit
+            self._claims.doubt(doubtful - gathered.lanes.keys())
 
         try:
             await self._decide(gather, apply)

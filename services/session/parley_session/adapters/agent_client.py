@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from parley.agent.v1 import agent_pb2, agent_service_pb2_grpc
 from parley_chassis.grpc_channel import call_metadata, open_channel
 from parley_chassis.settings import ProcessSettings
-from parley_session.adapters.turn_stream import UNIMPLEMENTED, TurnStream
+from parley_session.adapters.turn_stream import NoStream, TurnStream
 from parley_session.domain.effects import RunTurn
 from parley_session.domain.events import Answer
 from parley_session.domain.thread import AgentSettings, EndReason, Greeting, TurnKind
@@ -19,6 +19,8 @@ from parley_session.ports import AgentAway, AgentDescription, AgentFailed, Histo
 
 ANY = "*"
 DESCRIBE_TIMEOUT = 5.0
+MAX_STATE = 64 * 1024
+MAX_SETTLE = 5.0
 AWAY = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE.value[0],
@@ -43,9 +45,11 @@ class GrpcAgents:
     async def run_turn(self, run: RunTurn, history: Sequence[HistoryItem]) -> Answer:
         server = self._server(run.session.agent)
         outcome = await server.run(turn_request(run, history, self._timeout), self._timeout)
-        if outcome.HasField("error"):
+        if not outcome.HasField("response"):
             raise AgentAway if outcome.error.code in AWAY else AgentFailed
         response = outcome.response
+        if "\x00" in response.state or len(response.state.encode()) > MAX_STATE:
+            raise AgentFailed
         return Answer(run.turn.id, run.turn.fence, tuple(response.replies), response.state, response.hang_up)
 
     async def describe(self, name: str) -> AgentDescription:
@@ -56,7 +60,7 @@ class GrpcAgents:
         except grpc.aio.AioRpcError as error:
             raise (AgentAway if error.code().value[0] in AWAY else AgentFailed) from None
         server.streams = response.serves_run_turns
-        return AgentDescription(response.version, _settings(response.settings))
+        return AgentDescription(_storable(response.version), _settings(response.settings))
 
     def _server(self, agent: str) -> AgentServer:
         servers = self._servers.get(agent) or self._servers.get(ANY)
@@ -90,10 +94,10 @@ class AgentServer:
 
     async def run(self, request: agent_pb2.RunTurnRequest, timeout: float) -> agent_pb2.TurnOutcome:
         if self.streams:
-            outcome = await self._stream.run(request, timeout)
-            if not (outcome.HasField("error") and outcome.error.code == UNIMPLEMENTED):
-                return outcome
-            self.streams = False
+            try:
+                return await self._stream.run(request, timeout)
+            except NoStream:
+                self.streams = False
         try:
             response = await self.stub.RunTurn(request, timeout=timeout, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
@@ -134,9 +138,16 @@ def turn_request(run: RunTurn, history: Sequence[HistoryItem], timeout: float) -
 
 
 def _settings(settings: agent_pb2.AgentSettings) -> AgentSettings:
+    """What is not set, or makes no sense, takes the default."""
     defaults = AgentSettings()
+    settle = settings.settle.seconds + settings.settle.nanos / 1e9
     return AgentSettings(
-        Greeting(settings.greeting) if settings.greeting else defaults.greeting,
-        min(settings.settle.ToTimedelta(), timedelta(seconds=5)) if settings.HasField("settle") else defaults.settle,
-        settings.fallback_text or defaults.fallback_text,
+        Greeting(settings.greeting) if settings.greeting in {known.value for known in Greeting} else defaults.greeting,
+        timedelta(seconds=min(max(settle, 0.0), MAX_SETTLE)),
+        _storable(settings.fallback_text).strip() or defaults.fallback_text,
     )
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL stores every character but this one.
+    return text.replace("\x00", "�")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 
@@ -25,13 +26,19 @@ CONNECT_TIMEOUT = 1.0
 SUSPENSION = 2.0
 """Seconds for which a server whose stream broke is passed over while another is there."""
 FRAME_TURNS = 100
+FRAME_BYTES = 512 * 1024
 
 Call = grpc.aio.StreamStreamCall[agent_pb2.RunTurnsRequest, agent_pb2.RunTurnsResponse]
 Outcome = agent_pb2.TurnOutcome
 
 
+class NoStream(Exception):
+    """The server does not serve RunTurns."""
+
+
 @dataclass(slots=True)
 class _Pending:
+    request: agent_pb2.RunTurnRequest = field(repr=False)
     future: asyncio.Future[Outcome]
     written: bool = False
 
@@ -42,7 +49,7 @@ class TurnStream:
     def __init__(self, channel: grpc.aio.Channel, open_call: Callable[[], Call]) -> None:
         self._channel = channel
         self._open_call = open_call
-        self._waiting: list[agent_pb2.RunTurnRequest] = []
+        self._waiting: deque[_Pending] = deque()
         self._pending: dict[tuple[str, int], _Pending] = {}
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -53,11 +60,11 @@ class TurnStream:
         return time.monotonic() >= self._suspended_until
 
     async def run(self, request: agent_pb2.RunTurnRequest, timeout: float) -> Outcome:
-        """The turn's outcome. An error of UNIMPLEMENTED means that the server has no such stream."""
+        """The turn's outcome. Raises NoStream where the server has no such stream."""
         loop = asyncio.get_running_loop()
         key = (request.turn_id, request.fence)
-        pending = self._pending[key] = _Pending(loop.create_future())
-        self._waiting.append(request)
+        pending = self._pending[key] = _Pending(request, loop.create_future())
+        self._waiting.append(pending)
         self._arrived.set()
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._serve(), name="turn_stream")
@@ -108,19 +115,31 @@ class TurnStream:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
-                while self._waiting:
-                    frame, self._waiting = self._waiting[:FRAME_TURNS], self._waiting[FRAME_TURNS:]
-                    for request in frame:
-                        if pending := self._pending.get((request.turn_id, request.fence)):
-                            pending.written = True
-                    await call.write(agent_pb2.RunTurnsRequest(turns=frame))
+                while frame := self._next_frame():
+                    for pending in frame:
+                        pending.written = True
+                    await call.write(agent_pb2.RunTurnsRequest(turns=[pending.request for pending in frame]))
+
+    def _next_frame(self) -> list[_Pending]:
+        """The waiting turns that somebody still waits for: as many as a frame may hold, but one at the least."""
+        frame: list[_Pending] = []
+        size = 0
+        while self._waiting and len(frame) < FRAME_TURNS:
+            pending = self._waiting[0]
+            if not pending.future.done():
+                size += pending.request.ByteSize()
+                if frame and size > FRAME_BYTES:
+                    break
+                frame.append(pending)
+            self._waiting.popleft()
+        return frame
 
     def _fail_pending(self, code: int) -> None:
         """A turn that was written may have reached the agent: that is an attempt. One that still waited is none."""
         self._waiting.clear()
         for pending in self._pending.values():
-            if code == UNIMPLEMENTED:
-                _resolve(pending, UNIMPLEMENTED)
+            if code == UNIMPLEMENTED and not pending.future.done():
+                pending.future.set_exception(NoStream())
             else:
                 _resolve(pending, ABORTED if pending.written else UNAVAILABLE)
 

@@ -23,9 +23,8 @@ COMMIT_PAUSE = 0.25
 Commit = Callable[[TurnResult], Awaitable[bool]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Running:
-    fence: int
     claimed_at: float
     task: asyncio.Task[None]
 
@@ -39,7 +38,8 @@ class RunTurns:
         self._telemetry = telemetry
         self._lease = lease
         self._limit = limit
-        self._running: dict[str, Running] = {}
+        self._running: dict[tuple[str, int], Running] = {}
+        """By turn id and fence: a turn whose lease this process lost may run here twice."""
         self._stopping = False
 
     @property
@@ -48,14 +48,15 @@ class RunTurns:
 
     def start(self, run: RunTurn, history: Sequence[HistoryItem], commit: Commit) -> None:
         """Takes over a turn that has just been claimed for this process."""
+        claim = (run.turn.id, run.turn.fence)
         task = asyncio.get_running_loop().create_task(self._run(run, history, commit))
-        # A turn that this process claims again, having lost its lease, takes the place of the older claim.
-        self._running[run.turn.id] = Running(run.turn.fence, time.monotonic(), task)
+        self._running[claim] = Running(time.monotonic(), task)
+        task.add_done_callback(lambda _: self._running.pop(claim))
 
     async def renew_leases(self) -> bool:
         """Renews the leases of turns that take long; called a few times within a lease."""
         old = time.monotonic() - self._lease / 4
-        claims = [(turn_id, r.fence) for turn_id, r in self._running.items() if r.claimed_at <= old]
+        claims = [claim for claim, running in self._running.items() if running.claimed_at <= old]
         if claims:
             await self._store.renew_leases(claims, self._lease)
         return False
@@ -63,21 +64,21 @@ class RunTurns:
     async def stop(self, grace: float) -> None:
         """Lets turns finish for `grace` seconds and gives the others back, so that nobody waits for their leases."""
         self._stopping = True
-        tasks = [running.task for running in self._running.values()]
-        if tasks:
-            _, unfinished = await asyncio.wait(tasks, timeout=grace)
+        if self._running:
+            _, unfinished = await asyncio.wait(self._tasks, timeout=grace)
             for task in unfinished:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        # Those that a commit under way has started meanwhile give themselves back.
+        while self._running:
+            await asyncio.wait(self._tasks)
+
+    @property
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [running.task for running in self._running.values()]
 
     async def _run(self, run: RunTurn, history: Sequence[HistoryItem], commit: Commit) -> None:
-        try:
-            event = await self._call(run, history)
-            await self._commit(TurnResult(ThreadKey.of(run.thread), event), commit)
-        finally:
-            running = self._running.get(run.turn.id)
-            if running and running.fence == run.turn.fence:
-                del self._running[run.turn.id]
+        event = Absence(run.turn.id, run.turn.fence) if self._stopping else await self._call(run, history)
+        await self._commit(TurnResult(ThreadKey.of(run.thread), event), commit)
 
     async def _call(self, run: RunTurn, history: Sequence[HistoryItem]) -> Answer | Failure | Absence:
         turn = run.turn

@@ -1,8 +1,9 @@
 -- All statements of the notifier. A batch is one parameter: an array of ids, or one JSON array of rows.
--- Whoever changes a lane or a delivery holds the lane's lock. Locks are taken in the order of thread ids, so that two
--- batches never wait for each other in a circle; who finds lanes by their wake time skips what others hold.
+-- Whoever changes a lane or a delivery holds the lane's lock. Batches do not wait for locks: what somebody else holds is
+-- left out, so that a process that stands still in a transaction holds up its own lanes and no others. Who waits takes
+-- the locks in the order of thread ids, so that two never wait for each other in a circle.
 
--- name: ensure_lanes
+-- name: create_lanes
 -- A lane for every thread that has none. A pair of numbers that has a lane under another thread gets no second one.
 INSERT INTO notifier.lanes (thread_id, sender, participant)
 SELECT thread_id, sender, participant
@@ -10,12 +11,20 @@ FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, sender text, parti
 ORDER BY thread_id
 ON CONFLICT DO NOTHING
 
--- name: lock_lanes
-SELECT FROM notifier.lanes WHERE thread_id = ANY (%s::text::uuid[]) ORDER BY thread_id FOR UPDATE
+-- name: lock_free_lanes
+-- Those named, and those of the deliveries named, as far as nobody holds them.
+SELECT thread_id::text FROM notifier.lanes
+WHERE thread_id = ANY (
+  %s::text::uuid[] || ARRAY(SELECT thread_id FROM notifier.deliveries WHERE id = ANY (%s::text::uuid[]))
+)
+FOR UPDATE SKIP LOCKED
 
--- name: lock_lanes_of_deliveries
-SELECT FROM notifier.lanes
-WHERE thread_id = ANY (ARRAY(SELECT thread_id FROM notifier.deliveries WHERE id = ANY (%s::text::uuid[])))
+-- name: lock_lanes
+-- The same, however long it takes.
+SELECT thread_id::text FROM notifier.lanes
+WHERE thread_id = ANY (
+  %s::text::uuid[] || ARRAY(SELECT thread_id FROM notifier.deliveries WHERE id = ANY (%s::text::uuid[]))
+)
 ORDER BY thread_id
 FOR UPDATE
 
@@ -49,7 +58,9 @@ LEFT JOIN LATERAL (
   ORDER BY q.seq
   LIMIT %s
 ) d ON true
-WHERE l.thread_id = ANY (%s::text::uuid[])
+WHERE l.thread_id = ANY (
+  %s::text::uuid[] || ARRAY(SELECT thread_id FROM notifier.deliveries WHERE id = ANY (%s::text::uuid[]))
+)
 
 -- name: read_deliveries
 SELECT d.thread_id::text, d.id::text, d.seq,
@@ -59,44 +70,42 @@ SELECT d.thread_id::text, d.id::text, d.seq,
 FROM notifier.deliveries d
 WHERE d.id = ANY (%s::text::uuid[])
 
--- name: insert_deliveries
-INSERT INTO notifier.deliveries (id, thread_id, seq, text, segments, state, canceled, attempt, owner, started_time,
-  due_time, sid, status, error_code, traceparent, create_time)
-SELECT i.id, i.thread_id, i.seq, i.text, i.segments, i.state, i.canceled, i.attempt, i.owner,
-  to_timestamp(i.started_time), to_timestamp(i.due_time), '', '', 0, i.traceparent, to_timestamp(i.create_time)
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, seq bigint, text text, segments smallint,
-  state text, canceled boolean, attempt integer, owner text, started_time float8, due_time float8, traceparent text,
-  create_time float8)
-
--- name: update_deliveries
-UPDATE notifier.deliveries d SET state = i.state, canceled = i.canceled, attempt = i.attempt, owner = i.owner,
-  started_time = to_timestamp(i.started_time), due_time = to_timestamp(i.due_time),
-  absent_time = to_timestamp(i.absent_time), sid = i.sid, status = i.status, error_code = i.error_code
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, state text, canceled boolean, attempt integer, owner text,
-  started_time float8, due_time float8, absent_time float8, sid text, status text, error_code integer)
-WHERE d.id = i.id
-
--- name: update_lanes
+-- name: write
+-- What a batch of decisions says, one write for each table.
+WITH inserted AS (
+  INSERT INTO notifier.deliveries (id, thread_id, seq, text, segments, state, canceled, attempt, owner, started_time,
+    due_time, sid, status, error_code, traceparent, create_time)
+  SELECT i.id, i.thread_id, i.seq, i.text, i.segments, i.state, i.canceled, i.attempt, i.owner,
+    to_timestamp(i.started_time), to_timestamp(i.due_time), '', '', 0, i.traceparent, to_timestamp(i.create_time)
+  FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, seq bigint, text text, segments smallint,
+    state text, canceled boolean, attempt integer, owner text, started_time float8, due_time float8,
+    traceparent text, create_time float8)
+), changed AS (
+  UPDATE notifier.deliveries d SET state = i.state, canceled = i.canceled, attempt = i.attempt, owner = i.owner,
+    started_time = to_timestamp(i.started_time), due_time = to_timestamp(i.due_time),
+    absent_time = to_timestamp(i.absent_time), sid = i.sid, status = i.status, error_code = i.error_code
+  FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, state text, canceled boolean, attempt integer, owner text,
+    started_time float8, due_time float8, absent_time float8, sid text, status text, error_code integer)
+  WHERE d.id = i.id
+), attempts AS (
+  -- A finding that is written again after an unknown commit is the same finding.
+  INSERT INTO notifier.attempts (delivery_id, attempt, started_time, finished_time, outcome, http_status, error_code,
+    sid, request_id)
+  SELECT i.delivery_id, i.attempt, to_timestamp(i.started_time), to_timestamp(i.finished_time), i.outcome,
+    i.http_status, i.error_code, i.sid, i.request_id
+  FROM jsonb_to_recordset(%s::text::jsonb) AS i(delivery_id uuid, attempt integer, started_time float8,
+    finished_time float8, outcome text, http_status smallint, error_code integer, sid text, request_id text)
+  ON CONFLICT (delivery_id, attempt) DO NOTHING
+), reports AS (
+  INSERT INTO notifier.reports (message_sid, status, delivery_id, error_code, receive_time)
+  SELECT i.message_sid, i.status, i.delivery_id, i.error_code, to_timestamp(i.receive_time)
+  FROM jsonb_to_recordset(%s::text::jsonb) AS i(message_sid text, status text, delivery_id uuid, error_code integer,
+    receive_time float8)
+  ON CONFLICT (message_sid, status) DO NOTHING
+)
 UPDATE notifier.lanes l SET next_seq = i.next_seq, in_flight = i.in_flight, wake_time = to_timestamp(i.wake_time)
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, next_seq bigint, in_flight bigint, wake_time float8)
 WHERE l.thread_id = i.thread_id
-
--- name: insert_attempts
--- A finding that is written again after an unknown commit is the same finding.
-INSERT INTO notifier.attempts (delivery_id, attempt, started_time, finished_time, outcome, http_status, error_code,
-  sid, request_id)
-SELECT i.delivery_id, i.attempt, to_timestamp(i.started_time), to_timestamp(i.finished_time), i.outcome,
-  i.http_status, i.error_code, i.sid, i.request_id
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(delivery_id uuid, attempt integer, started_time float8,
-  finished_time float8, outcome text, http_status smallint, error_code integer, sid text, request_id text)
-ON CONFLICT (delivery_id, attempt) DO NOTHING
-
--- name: insert_reports
-INSERT INTO notifier.reports (message_sid, status, delivery_id, error_code, receive_time)
-SELECT i.message_sid, i.status, i.delivery_id, i.error_code, to_timestamp(i.receive_time)
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(message_sid text, status text, delivery_id uuid, error_code integer,
-  receive_time float8)
-ON CONFLICT (message_sid, status) DO NOTHING
 
 -- name: known_sids
 -- Which of these messages of one pair of numbers belong to its other deliveries.

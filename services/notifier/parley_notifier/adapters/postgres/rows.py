@@ -9,10 +9,10 @@ import orjson
 
 from parley_chassis.postgres.pool import Row
 from parley_notifier.domain.delivery import Delivery, State
-from parley_notifier.domain.facts import Report, Submission
+from parley_notifier.domain.facts import Attempt, Report, Submission
 from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.reports import record_of
-from parley_notifier.ports import Attempt, Unrecorded
+from parley_notifier.ports import Unrecorded
 
 STATES = {state.value: state for state in State}
 
@@ -76,12 +76,10 @@ def unrecorded_of(row: Row) -> Unrecorded:
     return Unrecorded(delivery_id, record_of(delivery, sender), times)
 
 
-def pair_row(submission: Submission) -> dict[str, Any]:
-    return {
-        "thread_id": submission.thread_id,
-        "sender": submission.sender,
-        "participant": submission.participant,
-    }
+def dump_pairs(submissions: Iterable[Submission]) -> str:
+    """The lanes that these texts need, each once."""
+    pairs = {submission.thread_id: submission for submission in submissions}
+    return dump({"thread_id": id_, "sender": s.sender, "participant": s.participant} for id_, s in pairs.items())
 
 
 def lane_row(lane: Lane) -> dict[str, Any]:
@@ -129,11 +127,11 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
 
 def attempt_row(attempt: Attempt) -> dict[str, Any]:
     return {
-        "delivery_id": attempt.delivery_id,
-        "attempt": attempt.attempt,
+        "delivery_id": attempt.claim.delivery_id,
+        "attempt": attempt.claim.attempt,
         "started_time": attempt.started_time,
         "finished_time": attempt.finished_time,
-        "outcome": attempt.outcome,
+        "outcome": attempt.outcome.name,
         "http_status": attempt.answer.http_status,
         "error_code": attempt.answer.error_code,
         "sid": attempt.answer.sid,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
-from typing import Any, LiteralString
+from typing import LiteralString
+
+from psycopg import AsyncCursor
 
 from parley_chassis.postgres.pool import Database, Row, Transaction
 from parley_chassis.postgres.queries import load_queries
@@ -12,7 +14,7 @@ from parley_notifier.adapters.postgres import rows
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.facts import Submission
 from parley_notifier.domain.lane import WINDOW
-from parley_notifier.ports import Evidence, Gathered, Unrecorded
+from parley_notifier.ports import Gathered, Unrecorded, Wanted
 
 Queries = Mapping[str, LiteralString]
 
@@ -24,70 +26,45 @@ class PostgresBatch:
         self._transaction = transaction
         self._queries = queries
 
-    async def gather_for(self, submissions: Sequence[Submission]) -> Gathered:
-        pairs = {submission.thread_id: submission for submission in submissions}
-        threads = rows.ids(pairs)
-        await self._queue("ensure_lanes", rows.dump(map(rows.pair_row, pairs.values())))
-        await self._queue("lock_lanes", threads)
-        known = await self._queue("read_deliveries", rows.ids({s.message_id for s in submissions}))
-        gathered = await self._read(threads)
-        _add_deliveries(gathered, await known.fetchall())
-        return gathered
-
-    async def gather(self, deliveries: Collection[tuple[str, str]]) -> Gathered:
-        threads = rows.ids({thread_id for thread_id, _ in deliveries})
-        await self._queue("lock_lanes", threads)
-        gathered = await self._read(threads)
-        # A delivery that its lane has passed; its sender was late.
-        passed = [delivery_id for _, delivery_id in deliveries if delivery_id not in gathered.deliveries]
-        if passed:
-            _add_deliveries(
-                gathered, await self._transaction.fetch(self._queries["read_deliveries"], (rows.ids(passed),))
-            )
-        return gathered
-
-    async def gather_reported(self, delivery_ids: Collection[str]) -> Gathered:
-        wanted = rows.ids(set(delivery_ids))
-        await self._queue("lock_lanes_of_deliveries", wanted)
-        known = await self._transaction.fetch(self._queries["read_deliveries"], (wanted,))
-        if not known:
-            return Gathered()
-        gathered = await self._read(rows.ids({row[0] for row in known}))
-        _add_deliveries(gathered, known)
+    async def gather(self, wanted: Wanted, *, wait: bool) -> Gathered:
+        first = [submission for submission in wanted.submissions if submission.seq == 1]
+        if first:
+            await self._queue("create_lanes", rows.dump_pairs(first))
+        threads = {*wanted.deliveries.values(), *(submission.thread_id for submission in wanted.submissions)}
+        lanes = (rows.ids(threads), rows.ids(wanted.reported))
+        locked = await self._queue("lock_lanes" if wait else "lock_free_lanes", *lanes)
+        reported = await self._queue("read_deliveries", lanes[1]) if wanted.reported else None
+        found = await self._fetch("read_lanes", WINDOW, *lanes)
+        gathered = _gathered(found, {row[0] for row in await locked.fetchall()})
+        if reported is not None:
+            _add_deliveries(gathered, await reported.fetchall())
+        elsewhere = _elsewhere(wanted, gathered)
+        if elsewhere:
+            _add_deliveries(gathered, await self._fetch("read_deliveries", rows.ids(elsewhere)))
         return gathered
 
     async def gather_due(self, limit: int, thread_ids: Collection[str]) -> Gathered:
-        due = await self._transaction.fetch(self._queries["lock_due_lanes"], (limit, rows.ids(thread_ids)))
-        return await self._read(rows.ids(row[0] for row in due)) if due else Gathered()
+        due = {row[0] for row in await self._fetch("lock_due_lanes", limit, rows.ids(thread_ids))}
+        return (
+            _gathered(await self._fetch("read_lanes", WINDOW, rows.ids(due), rows.ids(())), due) if due else Gathered()
+        )
 
-    async def commit(self, decision: Decision, evidence: Evidence) -> None:
-        await self._write("insert_deliveries", map(rows.new_delivery_row, decision.inserted.values()))
-        await self._write("update_deliveries", map(rows.delivery_row, decision.changed.values()))
-        await self._write("update_lanes", map(rows.lane_row, decision.lanes.values()))
-        await self._write("insert_attempts", map(rows.attempt_row, evidence.attempts))
-        await self._write("insert_reports", map(rows.report_row, evidence.reports))
+    async def commit(self, decision: Decision) -> None:
+        parameters = (
+            rows.dump(map(rows.new_delivery_row, decision.inserted.values())),
+            rows.dump(map(rows.delivery_row, decision.changed.values())),
+            rows.dump(map(rows.attempt_row, decision.attempts.values())),
+            rows.dump(map(rows.report_row, decision.reports)),
+            rows.dump(map(rows.lane_row, decision.lanes.values())),
+        )
+        await self._transaction.queue(self._queries["write"], parameters)
         await self._transaction.commit()
 
-    async def _read(self, threads: str) -> Gathered:
-        gathered = Gathered()
-        for row in await self._transaction.fetch(self._queries["read_lanes"], (WINDOW, threads)):
-            gathered.now = row[0]
-            lane = gathered.lanes.get(row[1])
-            if lane is None:
-                lane = gathered.lanes[row[1]] = rows.lane_of(row)
-            if row[7] is not None:
-                delivery = rows.delivery_of(lane.thread_id, row[7:])
-                lane.queue[delivery.seq] = gathered.deliveries[delivery.id] = delivery
-                lane.cut = len(lane.queue) == WINDOW
-        return gathered
+    async def _fetch(self, name: str, *parameters: str | int) -> list[Row]:
+        return await self._transaction.fetch(self._queries[name], parameters)
 
-    async def _queue(self, name: str, parameter: str) -> Any:
-        return await self._transaction.queue(self._queries[name], (parameter,))
-
-    async def _write(self, name: str, items: Iterable[dict[str, Any]]) -> None:
-        written = list(items)
-        if written:
-            await self._queue(name, rows.dump(written))
+    async def _queue(self, name: str, *parameters: str) -> AsyncCursor[Row]:
+        return await self._transaction.queue(self._queries[name], parameters)
 
 
 class PostgresStore:
@@ -101,6 +78,9 @@ class PostgresStore:
     async def batch(self) -> AsyncIterator[PostgresBatch]:
         async with self._database.transaction() as transaction:
             yield PostgresBatch(transaction, self._queries)
+
+    async def create_lanes(self, submissions: Sequence[Submission]) -> None:
+        await self._database.run(self._queries["create_lanes"], (rows.dump_pairs(submissions),))
 
     async def known_sids(self, thread_id: str, delivery_id: str, sids: Sequence[str]) -> set[str]:
         found = await self._database.run(self._queries["known_sids"], (thread_id, delivery_id, list(sids)))
@@ -118,8 +98,38 @@ class PostgresStore:
         await self._database.run(self._queries["forget_unrecorded"], (told,))
 
 
+def _gathered(found: Iterable[Row], locked: Set[str]) -> Gathered:
+    """From the rows of `read_lanes`."""
+    gathered = Gathered()
+    for row in found:
+        gathered.now = row[0]
+        if row[1] not in locked:
+            gathered.busy.add(row[1])
+            continue
+        lane = gathered.lanes.get(row[1])
+        if lane is None:
+            lane = gathered.lanes[row[1]] = rows.lane_of(row)
+        if row[7] is not None:
+            delivery = rows.delivery_of(lane.thread_id, row[7:])
+            lane.queue[delivery.seq] = gathered.deliveries[delivery.id] = delivery
+            lane.cut = len(lane.queue) == WINDOW
+    return gathered
+
+
 def _add_deliveries(gathered: Gathered, found: Iterable[Row]) -> None:
     for row in found:
         # A lane and its own delivery must stay one object, whichever way it was read.
         if row[1] not in gathered.deliveries:
             gathered.deliveries[row[1]] = rows.delivery_of(row[0], row[1:])
+
+
+def _elsewhere(wanted: Wanted, gathered: Gathered) -> list[str]:
+    """The deliveries that did not come with their lanes but may exist: their lane has passed them, mostly."""
+    known, lanes = gathered.deliveries, gathered.lanes
+    ids = [delivery_id for delivery_id in wanted.deliveries if delivery_id not in known]
+    for submission in wanted.submissions:
+        lane = lanes.get(submission.thread_id)
+        # By its place a text is mostly seen to be new.
+        if lane is not None and lane.may_hold(submission.seq) and submission.message_id not in known:
+            ids.append(submission.message_id)
+    return ids

@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 import orjson
-from twilio.http.response import Response  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
+from twilio.http.response import Response
+from twilio.rest import Client
 
 from parley_notifier.adapters.twilio.http_client import HttpClient
 from parley_notifier.domain.facts import Claim
