@@ -91,8 +91,13 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(database: FreshDatabase, folder: Path, replicas: Mapping[str, int] = {}) -> AsyncIterator[Rig]:
-    """Starts everything, with each agent behind its number of NUMBERS. `folder` takes the logs."""
+async def rig(
+    database: FreshDatabase, folder: Path, replicas: Mapping[str, int] = {}, variables: Mapping[str, str] = {}
+) -> AsyncIterator[Rig]:
+    """Starts everything, with each agent behind its number of NUMBERS. `folder` takes the logs.
+
+    `variables` are added to what every process is told.
+    """
     gate = folder / "gate"
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(
@@ -101,7 +106,7 @@ async def rig(database: FreshDatabase, folder: Path, replicas: Mapping[str, int]
         databases = Databases(database.session_url, database.notifier_url)
         layout = Layout.on_loopback(databases, simulator.account_sid, simulator.auth_token, AGENTS, replicas)
         layout = layout.with_twilio(simulator.api_url)
-        told = {**SHORT, "GATE": str(gate), "PARLEY_AGENT_ENVIRONMENT": "GATE"}
+        told = {**SHORT, "GATE": str(gate), "PARLEY_AGENT_ENVIRONMENT": "GATE", **variables}
         services = {process.name: process for process in service_processes(layout, folder, told)}
         for process in services.values():
             stack.push_async_callback(process.kill)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -64,6 +64,15 @@ class Telemetry:
             return nullcontext(traceparent)
         parent = _parsed(traceparent)
         return self._recorded(name, parent, attributes) if parent.is_valid else nullcontext(traceparent)
+
+    def spans(self, name: str, traceparents: Iterable[str]) -> AbstractContextManager[object]:
+        """A span for each sampled one of `traceparents`, all as long as the batch that they went through."""
+        if self._provider is None:
+            return nullcontext()
+        stack = ExitStack()
+        for traceparent in filter(is_sampled, traceparents):
+            stack.enter_context(self.span(name, traceparent))
+        return stack
 
     @contextmanager
     def _recorded(self, name: str, parent: SpanContext, attributes: Mapping[str, str | int] | None) -> Iterator[str]:

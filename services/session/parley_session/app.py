@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from parley_chassis.batcher import Batcher, log_sizes
+from parley_chassis.batcher import Batcher, Item, Result, log_sizes
 from parley_chassis.grpc_server import grpc_server
 from parley_chassis.lifecycle import Wake, loop_running
 from parley_chassis.postgres.engine import engine
@@ -65,8 +65,10 @@ class _Machinery:
         self.run = RunTurns(store, agents, telemetry, lease=lease, limit=settings.max_turns)
         follow_up = FollowUp(self._start_turn, self._hand_over)
         receive, commit = ReceiveMessages(store, self._context, follow_up), CommitTurns(store, self._context, follow_up)
-        self.receive: Batcher[Incoming, Received] = Batcher(receive, flights=2)
-        self.commit: Batcher[TurnResult, bool] = Batcher(commit, flights=2)
+        traced_receive = _traced(telemetry, "session.receive_messages", receive, lambda item: item.event.traceparent)
+        traced_commit = _traced(telemetry, "session.commit_turns", commit, lambda item: item.traceparent)
+        self.receive: Batcher[Incoming, Received] = Batcher(traced_receive, flights=2)
+        self.commit: Batcher[TurnResult, bool] = Batcher(traced_commit, flights=2)
         self.relay: Batcher[Submission, None] = Batcher(notifier.submit, flights=2)
         self.record: Batcher[DeliveryRecord, None] = Batcher(RecordDeliveries(store), flights=2)
         self.claim = ClaimTurns(store, self._context, follow_up, lambda: self.run.free_slots)
@@ -99,6 +101,21 @@ class _Machinery:
             await stack.enter_async_context(loop_running("claim_turns", self.claim, interval=POLL))
             await stack.enter_async_context(loop_running("relay_outbox", self.relay_outbox, interval=POLL))
             yield
+
+
+def _traced(
+    telemetry: Telemetry,
+    name: str,
+    handler: Callable[[list[Item]], Awaitable[Sequence[Result]]],
+    traceparent_of: Callable[[Item], str],
+) -> Callable[[list[Item]], Awaitable[Sequence[Result]]]:
+    """`handler` with a span called `name` for each sampled item of its batch."""
+
+    async def traced(items: list[Item]) -> Sequence[Result]:
+        with telemetry.spans(name, map(traceparent_of, items)):
+            return await handler(items)
+
+    return traced
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 class TurnResult:
     key: ThreadKey = field(repr=False)
     event: Answer | Failure | Absence
+    traceparent: str = ""
 
 
 class CommitTurns:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parley_chassis.errors import Unavailable
 from parley_chassis.telemetry import Telemetry
@@ -78,13 +78,14 @@ class RunTurns:
 
     async def _run(self, run: RunTurn, history: Sequence[HistoryItem], commit: Commit) -> None:
         event = Absence(run.turn.id, run.turn.fence) if self._stopping else await self._call(run, history)
-        await self._commit(TurnResult(ThreadKey.of(run.thread), event), commit)
+        await self._commit(TurnResult(ThreadKey.of(run.thread), event, run.turn.traceparent), commit)
 
     async def _call(self, run: RunTurn, history: Sequence[HistoryItem]) -> Answer | Failure | Absence:
         turn = run.turn
         try:
-            with self._telemetry.span("session.run_turn", turn.traceparent, {"parley.turn_id": turn.id}):
-                return await self._agents.run_turn(run, history)
+            with self._telemetry.span("session.run_turn", turn.traceparent, {"parley.turn_id": turn.id}) as own:
+                # What the agent does stands under this span.
+                return await self._agents.run_turn(replace(run, turn=replace(turn, traceparent=own)), history)
         except AgentAway:
             return Absence(turn.id, turn.fence)
         except AgentFailed:
