@@ -57,7 +57,7 @@ def read_by_us(body: bytes) -> list[tuple[str, str]] | None:
         return None
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(BODIES.filter(lambda body: "%00" not in body))
 def test_any_body_reads_as_python_reads_it(body: str) -> None:
     assert read_by_us(body.encode()) == read_by_python(body)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 READY_TIMEOUT = 20.0
 STOP_TIMEOUT = 30.0
 POLL = 0.02
+PR_SET_PDEATHSIG = 1
 
 
 class NotReady(Exception):
@@ -66,6 +69,7 @@ class ServiceProcess:
             stderr=log,
             # A session of its own, so that a Ctrl-C at the terminal reaches it only through us.
             start_new_session=True,
+            preexec_fn=_die_with_parent(),
         )
 
     async def wait_ready(self) -> None:
@@ -107,6 +111,13 @@ class ServiceProcess:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _die_with_parent() -> Callable[[], object] | None:
+    """What a new process does first, so that it does not outlive us, however we end. Linux only."""
+    if sys.platform != "linux":
+        return None
+    return partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
 def grpc_probe(address: str) -> Probe:
