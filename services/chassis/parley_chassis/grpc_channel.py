@@ -125,6 +125,9 @@ class Replicas(Generic[StubT]):
 
         `timeout` is in seconds, for each try. Only for calls that may be repeated. Raises AioRpcError of the last try.
         """
+        if len(self._replicas) == 1:
+            # Asking one that is slow again while it works at it would make it slower: it gets the time of all tries.
+            timeout *= repeats + 1
         for left in range(repeats, -1, -1):
             replica = self._choose()
             began = replica.begin(timeout)
@@ -135,7 +138,7 @@ class Replicas(Generic[StubT]):
                     replica.answered()
                     raise
                 replica.failed(began, error.code())
-                if not left:
+                if not left or (len(self._replicas) == 1 and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED):
                     raise
             else:
                 replica.answered()
