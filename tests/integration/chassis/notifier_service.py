@@ -26,9 +26,7 @@ class Notifier(notifier_service_pb2_grpc.NotifierServiceServicer):
         self.act = act
         self.calls = 0
 
-    async def Submit(
-        self, request: notifier_pb2.SubmitRequest, context: Any
-    ) -> notifier_pb2.SubmitResponse:
+    async def Submit(self, request: notifier_pb2.SubmitRequest, context: Any) -> notifier_pb2.SubmitResponse:
         self.calls += 1
         if self.act is not None:
             await self.act(request, context)

@@ -128,8 +128,8 @@ async def test_starting_a_running_server_does_nothing(server: EmbeddedPostgres) 
     assert server.pid == pid
 
 
-async def test_settings_are_passed_on(place: Path) -> None:
-    async with embedded_postgres(settings={**FAST, "work_mem": "7MB"}) as postgres:
+async def test_settings_are_passed_on(data: Path) -> None:
+    async with embedded_postgres(data, settings={**FAST, "work_mem": "7MB"}) as postgres:
         assert await run(postgres.url(), "SHOW fsync") == "off"
         assert await run(postgres.url(), "SHOW work_mem") == "7MB"
 
@@ -144,13 +144,13 @@ async def test_settings_are_passed_on(place: Path) -> None:
     ],
 )
 async def test_a_setting_that_cannot_be_is_refused_with_the_reason(
-    settings: dict[str, str], message: str, place: Path, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, str], message: str, place: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     with pytest.raises(PostgresStartError, match=message):
-        async with embedded_postgres(settings=settings):
+        async with embedded_postgres(data, settings=settings):
             pass
-    assert os.listdir(place) == []
+    assert os.listdir(place) == ["data"]
 
 
 async def test_a_folder_has_one_server_at_a_time(data: Path) -> None:
@@ -170,7 +170,8 @@ async def test_a_folder_that_holds_something_else_is_refused_and_left_as_it_is(p
         async with embedded_postgres(place):
             pass
     assert os.listdir(place) == ["letter"]
-    assert os.stat(place) == before
+    after = os.stat(place)
+    assert (after.st_mode, after.st_uid, after.st_ctime_ns) == (before.st_mode, before.st_uid, before.st_ctime_ns)
 
 
 async def test_data_of_another_version_is_refused_and_kept(data: Path) -> None:
@@ -189,11 +190,13 @@ async def test_a_half_made_cluster_is_made_again(place: Path) -> None:
         assert await run(postgres.url(), "SELECT 1") == 1
 
 
-async def test_a_temporary_folder_with_a_long_name_is_passed_over(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_temporary_folder_with_a_long_name_is_passed_over(
+    place: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     long = place / ("x" * 90)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
-    async with embedded_postgres(settings=FAST) as postgres:
+    async with embedded_postgres(data, settings=FAST) as postgres:
         assert await run(postgres.url(), "SELECT 1") == 1
 
 

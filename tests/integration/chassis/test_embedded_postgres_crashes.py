@@ -72,6 +72,8 @@ def another_owner(*arguments: str, temporary_folder: Path) -> Iterator[Owner]:
             process.wait(30)
         finally:
             process.kill()
+            with suppress(psutil.NoSuchProcess):
+                server.resume()
             psutil.wait_procs([server], timeout=30)
 
 

@@ -122,14 +122,14 @@ async def test_no_mode_and_no_owner_around_it_changes(place: Path) -> None:
     assert everything_around(data) == before
 
 
-async def test_its_own_folders_are_closed_to_others(place: Path) -> None:
-    async with embedded_postgres(place / "data", settings={"fsync": "off"}) as postgres:
+async def test_its_own_folders_are_closed_to_others(data: Path) -> None:
+    async with embedded_postgres(data, settings={"fsync": "off"}) as postgres:
         socket_folder = Path(postgres.url().partition("?host=")[2].partition("&")[0])
-        for private in (place / "data" / "cluster", socket_folder):
+        for private in (data / "cluster", socket_folder):
             assert stat.S_IMODE(os.stat(private).st_mode) == 0o700
             assert os.stat(private).st_uid == server_account().uid
         for file in ("lock", "server.log"):
-            assert stat.S_IMODE(os.stat(place / "data" / file).st_mode) == 0o600
+            assert stat.S_IMODE(os.stat(data / file).st_mode) == 0o600
 
 
 @as_root

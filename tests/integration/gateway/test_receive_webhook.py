@@ -222,6 +222,21 @@ async def test_a_text_over_which_calls_fail_takes_no_other_down(gateway: Gateway
     assert statuses == [200, 200, 200, 503, 200, 200]
 
 
+async def test_an_absent_session_service_is_not_asked_once_for_each_text(
+    gateway: Gateway, sessions: SessionPeer
+) -> None:
+    sessions.doors.open.clear()
+    first = asyncio.create_task(call(gateway.url, signed(fields=text(MessageSid=sid(0)))))
+    await asyncio.wait_for(sessions.doors.called.wait(), WAIT)
+    rest = [asyncio.create_task(call(gateway.url, signed(fields=text(MessageSid=sid(n))))) for n in range(1, 21)]
+    await until_waiting(gateway, 20)
+    sessions.doors.fails_with = grpc.StatusCode.UNAVAILABLE
+    sessions.doors.open.set()
+    for reply in await asyncio.gather(first, *rest):
+        assert_not_now(reply)
+    assert sessions.doors.batches == [1, 1, 20, 20]
+
+
 async def test_without_a_session_service_the_answer_comes_in_time(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(session_address=[await vacant_address()])
     began = time.monotonic()
