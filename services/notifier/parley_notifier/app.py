@@ -56,13 +56,13 @@ class _Machinery:
     def __init__(
         self, settings: Settings, store: Store, carrier: Carrier, recorder: Recorder, telemetry: Telemetry
     ) -> None:
-        self.tend_wake, self.repeat_wake = Wake(), Wake()
+        self.tend_wake = Wake()
         self.claims = Claims(settings.slots, secrets.token_hex(4), self.tend_wake)
         terms = settings.terms
         decide = DecideLanes(store, self.claims, terms, FollowUps(self._start_send, self._start_look, self._record))
         self.busy: Batcher[Fact, Later | None] = Batcher(TakeFacts(decide, store), flights=2)
         self.facts: Batcher[Fact, Later | None] = Batcher(TakeFacts(decide, store, self.busy.put))
-        self.record: Batcher[Record, None] = Batcher(RecordDeliveries(recorder, store, self.repeat_wake))
+        self.record: Batcher[Record, None] = Batcher(RecordDeliveries(recorder, store))
         self.tend = TendLanes(decide, self.claims)
         self.repeat = RepeatRecords(recorder, store)
         self.send = SendMessage(carrier, self.claims, terms, telemetry, self._take)
@@ -89,9 +89,7 @@ class _Machinery:
             stack.push_async_callback(self.settle.close)
             stack.push_async_callback(self.send.drain)
             stack.callback(self.claims.close)
-            await stack.enter_async_context(
-                loop_running("repeat_records", self.repeat, interval=REPEAT_RECORDS, wake=self.repeat_wake)
-            )
+            await stack.enter_async_context(loop_running("repeat_records", self.repeat, interval=REPEAT_RECORDS))
             await stack.enter_async_context(loop_running("tend_lanes", self.tend, interval=poll, wake=self.tend_wake))
             yield
 

@@ -18,6 +18,7 @@ import parley_simulator.app
 import parley_simulator.settings
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
 from parley_chassis.settings import ProcessSettings
+from parley_chassis.telemetry import Telemetry
 from parley_notifier.app import NotifierService, running
 from parley_notifier.settings import Settings
 from parley_simulator.simulator import Simulator
@@ -156,9 +157,9 @@ def start(database: FreshDatabase, simulator: Simulator, session: SessionPeer) -
     }
 
     @asynccontextmanager
-    async def started(**fields: Any) -> AsyncIterator[Notifier]:
+    async def started(telemetry: Telemetry | None = None, **fields: Any) -> AsyncIterator[Notifier]:
         async with AsyncExitStack() as stack:
-            service = await stack.enter_async_context(running(Settings(**(usual | FAST | fields))))
+            service = await stack.enter_async_context(running(Settings(**(usual | FAST | fields)), telemetry))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(service.address))
             yield Notifier(service, notifier_service_pb2_grpc.NotifierServiceStub(channel))
 

@@ -44,6 +44,7 @@ class Process:
         self.claimed: list[Claim] = []
         self.looks: list[Look] = []
         self.records: list[Record] = []
+        self.on_claim: Callable[[Claim], None] = lambda claim: None
         self.claims = Claims(slots, secrets.token_hex(4), Wake())
         self._decide = DecideLanes(store, self.claims, terms, FollowUps(self._send, self.looks.append, self._record))
         self.take = TakeFacts(self._decide, store)
@@ -51,6 +52,7 @@ class Process:
 
     def _send(self, claim: Claim, claimed: float) -> None:
         self.claimed.append(claim)
+        self.on_claim(claim)
 
     def _record(self, record: Record) -> asyncio.Future[None]:
         self.records.append(record)

@@ -197,3 +197,16 @@ async def test_an_outcome_whose_commit_was_not_heard_of_is_marked_once(
         assert wire.swallowed == 1
     assert await rows.outcomes(text.message_id) == ["accepted"]
     assert [message.body for message in simulator.outbox(thread.participant)] == [text.text, after.text]
+
+
+async def test_an_earlier_text_of_the_same_words_is_not_taken_for_a_later_one(
+    notifier: Notifier, simulator: Simulator, session: SessionPeer, thread: Thread
+) -> None:
+    first, second = thread.text("the same words"), thread.text("the same words")
+    await notifier.submit(first)
+    await session.wait_for("ACCEPTED", first.message_id)
+    simulator.add_fault("cut", accepted=False)
+    await notifier.submit(second)
+    await session.wait_for("ACCEPTED", second.message_id)
+    sids = [message.sid for message in simulator.outbox(thread.participant)]
+    assert [session.last(text.message_id).source_id for text in (first, second)] == sids

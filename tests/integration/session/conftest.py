@@ -8,7 +8,14 @@ import psycopg
 import pytest
 
 from tests.databases import FreshDatabase
+from tests.integration.session.collisions import look_for_deadlocks_soon
 from tests.integration.session.replica import Replica, Rows, replica_running
+
+
+@pytest.fixture
+async def impatient(database: FreshDatabase) -> None:
+    """Makes PostgreSQL look for deadlocks soon. To be asked for before the replicas."""
+    await look_for_deadlocks_soon(database)
 
 
 @pytest.fixture

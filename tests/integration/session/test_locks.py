@@ -8,18 +8,16 @@ import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
-import psycopg
-import pytest
-
 from parley_chassis.postgres.pool import DatabaseUnavailable
 from parley_session.adapters.ids import new_id
 from parley_session.domain.events import Context
 from parley_session.domain.machine import decide
 from parley_session.ports import DeliveryRecord
 from tests.databases import FreshDatabase
+from tests.integration.session.collisions import deadlocks, is_deadlock
 from tests.integration.session.replica import Replica, Rows, answer, eventually_async, incoming, key
 
-PARTICIPANTS = [f"+1666{number:07d}" for number in range(60)]
+PEOPLE = [f"+1666{number:07d}" for number in range(60)]
 STRESS = 2.0
 
 LOCK_AS_THEY_COME = """
@@ -31,17 +29,13 @@ ORDER BY i.place
 FOR UPDATE OF t
 """
 RENEW_AND_WAIT = """
-UPDATE session.turns u SET wake_time = clock_timestamp() + make_interval(secs => i.lease)
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, fence integer, lease float8)
-WHERE u.id = i.id AND u.open AND u.claimed AND u.fence = i.fence
+SELECT u.id
+FROM ROWS FROM (jsonb_to_recordset(%s::text::jsonb) AS (id uuid, fence integer))
+  WITH ORDINALITY AS i(id, fence, place)
+JOIN session.turns u ON u.id = i.id AND u.open AND u.claimed AND u.fence = i.fence
+ORDER BY i.place
+FOR UPDATE OF u
 """
-
-
-@pytest.fixture
-async def impatient(database: FreshDatabase) -> None:
-    """Makes PostgreSQL look for deadlocks soon."""
-    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
-        await connection.execute(b"ALTER DATABASE \"%s\" SET deadlock_timeout = '20ms'" % database.name.encode())
 
 
 class Stress:
@@ -72,7 +66,7 @@ class Stress:
             await asyncio.sleep(0)
 
     async def _receive(self, replica: Replica) -> None:
-        chosen = self._chance.sample(PARTICIPANTS, 30)
+        chosen = self._chance.sample(PEOPLE, 30)
         await replica.receive(*(incoming(str(uuid4()), participant=participant) for participant in chosen))
 
     async def _commit(self, replica: Replica) -> None:
@@ -111,41 +105,58 @@ async def test_the_same_stress_deadlocks_without_the_order(impatient: None, repl
     assert stress.deadlocks > 0
 
 
-async def test_a_renewal_never_waits_for_turns_that_are_being_committed(
-    impatient: None, replica: Replica, other: Replica
+async def meet(database: FreshDatabase, rows: Rows, replica: Replica, other: Replica) -> int:
+    """Two batches on three threads, in opposite orders; how many of them PostgreSQL ended for a deadlock."""
+    first, second = ([incoming(f"{n} {name}", participant=PEOPLE[n]) for n in range(3)] for name in ("one", "two"))
+    await replica.receive(*(incoming(f"S{n}", participant=PEOPLE[n]) for n in range(3)))
+    middle = f"SELECT FROM session.threads WHERE participant = '{PEOPLE[1]}' FOR UPDATE"
+    return await deadlocks(database, rows, middle, replica.receive(*first), other.receive(*reversed(second)))
+
+
+async def test_two_batches_in_opposite_orders_meet_without_harm(
+    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
 ) -> None:
-    assert await renewals_cut(replica, other, 20) == 0
+    assert await meet(database, rows, replica, other) == 0
 
 
-async def test_a_renewal_that_waits_does_deadlock(impatient: None, replica: Replica, other: Replica) -> None:
+async def test_they_would_deadlock_if_they_took_locks_as_they_come(
+    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
+) -> None:
+    replace_query(LOCK_AS_THEY_COME, "lock", replica, other)
+    assert await meet(database, rows, replica, other) == 1
+
+
+async def renew_and_commit(database: FreshDatabase, rows: Rows, replica: Replica, other: Replica) -> int:
+    """A renewal and a commit of three turns, in opposite orders."""
+    await replica.receive(*(incoming(f"S{n}", participant=PEOPLE[n]) for n in range(3)))
+    runs = [run for run, _ in replica.started]
+    claims = [(run.turn.id, run.turn.fence) for run in reversed(runs)]
+    middle = f"SELECT FROM session.turns WHERE id = '{runs[1].turn.id}' FOR UPDATE"
+    committing = replica.commit(*(answer(run) for run in runs))
+    return await deadlocks(database, rows, middle, committing, other.store.renew_leases(claims, 20.0))
+
+
+async def test_a_renewal_waits_for_no_turn_that_is_being_committed(
+    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
+) -> None:
+    assert await renew_and_commit(database, rows, replica, other) == 0
+
+
+async def test_a_renewal_that_waits_can_deadlock(
+    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
+) -> None:
     replace_query(RENEW_AND_WAIT, "renew_leases", replica, other)
-    assert await renewals_cut(replica, other, 200) > 0
+    assert await renew_and_commit(database, rows, replica, other) == 1
 
 
-async def renewals_cut(replica: Replica, other: Replica, rounds: int) -> int:
-    """Commits turns and renews them at once, in opposite orders; how many of both PostgreSQL ended for a deadlock."""
-    cut = 0
-    while rounds and not cut:
-        rounds -= 1
-        await replica.receive(*(incoming(str(uuid4()), participant=participant) for participant in PARTICIPANTS))
-        runs = [run for run, _ in replica.started[-len(PARTICIPANTS) :]]
-        claims = [(run.turn.id, run.turn.fence) for run in reversed(runs)]
-        committing = asyncio.create_task(replica.commit(*(answer(run) for run in runs)))
-        try:
-            while not committing.done():
-                await other.store.renew_leases(claims, 20.0)
-            assert await committing == [True] * len(runs)
-        except DatabaseUnavailable as error:
-            cut += is_deadlock(error)
-            await asyncio.gather(committing, return_exceptions=True)
-    return cut
-
-
-def is_deadlock(error: DatabaseUnavailable) -> bool:
-    """Whether that was it. Nothing else may go wrong here."""
-    if "DeadlockDetected" not in error.message:
-        raise error
-    return True
+async def test_a_claim_waits_for_no_thread_that_somebody_is_at_work_on(replica: Replica, other: Replica) -> None:
+    replica.free_slots = 0
+    await replica.receive(*(incoming(f"S{n}", participant=PEOPLE[n]) for n in range(3)))
+    async with replica.store.batch() as batch:
+        await batch.gather([key(PEOPLE[1])])
+        async with asyncio.timeout(1):
+            await other.claim()
+    assert {run.thread.participant for run, _ in other.started} == {PEOPLE[0], PEOPLE[2]}
 
 
 def replace_query(statement: str, name: str, *replicas: Replica) -> None:

@@ -6,13 +6,12 @@ import asyncio
 import random
 from uuid import uuid4
 
-import psycopg
 import pytest
 
-from parley_chassis.postgres.pool import DatabaseUnavailable
 from parley_session.handlers.record_deliveries import RecordDeliveries
 from parley_session.ports import DeliveryRecord
 from tests.databases import FreshDatabase
+from tests.integration.session.collisions import deadlocks
 from tests.integration.session.replica import Replica, Rows, answer, incoming
 
 PENDING, UNKNOWN, ACCEPTED, SENT, DELIVERED, FAILED, HELD = 1, 2, 3, 4, 5, 6, 11
@@ -22,16 +21,12 @@ OUTBOX = "SELECT count(*) FROM session.outbox"
 
 DELETE_AS_THEY_COME = """
 WITH i AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, state smallint, source_id text, error integer)
-), locked AS MATERIALIZED (
-  SELECT m.id, i.state, i.source_id, i.error FROM i JOIN session.messages m USING (id)
-  WHERE least(i.state, 5) > least(m.delivery_state, 5) ORDER BY m.id FOR UPDATE OF m
-), messages AS (
-  UPDATE session.messages m SET delivery_state = l.state, delivery_error = l.error,
-    source_id = coalesce(l.source_id, m.source_id)
-  FROM locked l WHERE m.id = l.id
+  SELECT id, place
+  FROM ROWS FROM (jsonb_to_recordset(%s::text::jsonb) AS (id uuid)) WITH ORDINALITY AS i(id, place)
+), done AS MATERIALIZED (
+  SELECT o.message_id FROM i JOIN session.outbox o ON o.message_id = i.id ORDER BY i.place FOR UPDATE OF o
 )
-DELETE FROM session.outbox o USING i WHERE o.message_id = i.id AND i.state >= 3
+DELETE FROM session.outbox o USING done WHERE o.message_id = done.message_id
 """
 
 
@@ -119,42 +114,28 @@ async def test_reports_that_come_at_once_from_two_sides_leave_the_furthest(
     assert await rows.one(STATE) == DELIVERED
 
 
-async def _many(replica: Replica, count: int) -> list[str]:
-    await replica.receive(*(incoming(str(uuid4()), participant=f"+1666{n:07d}") for n in range(count)))
-    await replica.commit(*(answer(run, "hello") for run, _ in replica.started[-count:]))
-    return [submission.message_id for submission in replica.handed_over[-count:]]
+async def report_at_once(database: FreshDatabase, rows: Rows, replica: Replica, other: Replica) -> int:
+    """Two batches of reports on three messages, in opposite orders; how many PostgreSQL ended for a deadlock."""
+    await replica.receive(incoming("S1"))
+    await replica.commit(answer(replica.last, "one", "two", "three"))
+    ids = [submission.message_id for submission in replica.handed_over]
+    first = [DeliveryRecord(message_id, ACCEPTED) for message_id in ids]
+    second = [DeliveryRecord(message_id, DELIVERED) for message_id in reversed(ids)]
+    middle = f"SELECT FROM session.outbox WHERE message_id = '{ids[1]}' FOR UPDATE"
+    return await deadlocks(database, rows, middle, record(replica, *first), record(other, *second))
 
 
-async def _deadlocks(replica: Replica, other: Replica, rounds: int) -> int:
-    """Records the same messages on two replicas at once, in opposite orders; returns how many batches were ended."""
-    deadlocks = 0
-    for _ in range(rounds):
-        ids = await _many(replica, 60)
-        first = [DeliveryRecord(message_id, ACCEPTED) for message_id in ids]
-        second = [DeliveryRecord(message_id, DELIVERED) for message_id in reversed(ids)]
-        results = await asyncio.gather(record(replica, *first), record(other, *second), return_exceptions=True)
-        for result in results:
-            assert result is None or isinstance(result, DatabaseUnavailable)
-            deadlocks += result is not None
-        if deadlocks:
-            break
-    return deadlocks
+async def test_reports_in_opposite_orders_meet_without_harm(
+    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
+) -> None:
+    assert await report_at_once(database, rows, replica, other) == 0
+    assert await rows.all(STATE) == [(DELIVERED,)] * 3
 
 
-@pytest.fixture
-async def impatient(database: FreshDatabase) -> None:
-    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
-        await connection.execute(b"ALTER DATABASE \"%s\" SET deadlock_timeout = '20ms'" % database.name.encode())
-
-
-async def test_reports_in_opposite_orders_never_deadlock(impatient: None, replica: Replica, other: Replica) -> None:
-    assert await _deadlocks(replica, other, 20) == 0
-
-
-async def test_they_would_if_the_outbox_were_emptied_as_they_come(
-    impatient: None, replica: Replica, other: Replica
+async def test_they_would_deadlock_if_the_outbox_were_emptied_as_they_come(
+    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
 ) -> None:
     """The negative control."""
     for each in (replica, other):
         each.store._queries = {**each.store._queries, "record": DELETE_AS_THEY_COME}
-    assert await _deadlocks(replica, other, 100) > 0
+    assert await report_at_once(database, rows, replica, other) == 1

@@ -76,7 +76,7 @@ class LaneWalk(RuleBasedStateMachine):
 
 
 TestLaneWalk = LaneWalk.TestCase
-TestLaneWalk.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestLaneWalk.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
 def walk(choice: random.Random, steps: int = 30) -> None:

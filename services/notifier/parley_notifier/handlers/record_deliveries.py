@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 
 from parley_chassis.errors import ParleyError, Unavailable
-from parley_chassis.lifecycle import Wake
 from parley_notifier.domain.reports import Record
 from parley_notifier.ports import Recorder, Store
 
@@ -16,10 +15,9 @@ log = logging.getLogger(__name__)
 class RecordDeliveries:
     """Returns when the session service knows, or when the store will remember to tell it; else raises Unavailable."""
 
-    def __init__(self, recorder: Recorder, store: Store, wake: Wake) -> None:
+    def __init__(self, recorder: Recorder, store: Store) -> None:
         self._recorder = recorder
         self._store = store
-        self._wake = wake
 
     async def __call__(self, records: Sequence[Record]) -> Sequence[None]:
         # Of several records of one message the last was decided last.
@@ -29,7 +27,6 @@ class RecordDeliveries:
         except Unavailable as error:
             log.warning("record_postponed", extra={"messages": len(latest), "reason": error.error_reason})
             await self._store.remember_unrecorded(latest)
-            self._wake.set()
         except ParleyError as error:
             if len(latest) > 1:
                 raise

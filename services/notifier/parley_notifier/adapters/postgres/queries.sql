@@ -45,10 +45,10 @@ SELECT thread_id::text FROM (
 
 -- name: read_lanes
 -- Lanes, each with its next deliveries from the head on. Runs after the lock as a statement of its own, so that it
--- sees what was committed before the lock was granted. Texts come along only where they may be sent or compared.
+-- sees what was committed before the lock was granted. Texts come along only where they may yet be sent or compared.
 SELECT date_part('epoch', clock_timestamp()), l.thread_id::text, l.sender, l.participant, l.next_seq, l.in_flight,
   date_part('epoch', l.wake_time), d.id::text, d.seq,
-  CASE WHEN d.state IN ('pending', 'unknown') THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
+  CASE WHEN d.due_time IS NOT NULL THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
   date_part('epoch', d.started_time), date_part('epoch', d.due_time), date_part('epoch', d.absent_time),
   d.sid, d.status, d.error_code, d.traceparent
 FROM notifier.lanes l
@@ -64,7 +64,7 @@ WHERE l.thread_id = ANY (
 
 -- name: read_deliveries
 SELECT d.thread_id::text, d.id::text, d.seq,
-  CASE WHEN d.state IN ('pending', 'unknown') THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
+  CASE WHEN d.due_time IS NOT NULL THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
   date_part('epoch', d.started_time), date_part('epoch', d.due_time), date_part('epoch', d.absent_time),
   d.sid, d.status, d.error_code, d.traceparent
 FROM notifier.deliveries d

@@ -77,8 +77,10 @@ def unrecorded_of(row: Row) -> Unrecorded:
 
 
 def dump_pairs(submissions: Iterable[Submission]) -> str:
-    """The lanes that these texts need, each once."""
-    pairs = {submission.thread_id: submission for submission in submissions}
+    """The lanes that these texts need, each once; the first text of a thread says whose it is."""
+    pairs: dict[str, Submission] = {}
+    for submission in submissions:
+        pairs.setdefault(submission.thread_id, submission)
     return dump({"thread_id": id_, "sender": s.sender, "participant": s.participant} for id_, s in pairs.items())
 
 

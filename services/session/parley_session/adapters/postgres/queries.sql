@@ -135,8 +135,7 @@ FROM held WHERE u.id = held.id
 
 -- name: record
 -- What became of outbound messages: a report never takes a message back to an earlier state, and all states
--- from 5 on are final. A message whose outcome is known leaves the outbox. The rows of both tables are locked in the
--- order of ids, the outbox first.
+-- from 5 on are final. A message whose outcome is known leaves the outbox. Rows of both are locked in the order of ids.
 WITH i AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, state smallint, source_id text, error integer)
 ), done AS MATERIALIZED (
@@ -148,7 +147,7 @@ WITH i AS MATERIALIZED (
 ), locked AS MATERIALIZED (
   SELECT m.id, i.state, i.source_id, i.error
   FROM i JOIN session.messages m USING (id)
-  WHERE m.direction = 2 AND least(i.state, 5) > least(m.delivery_state, 5) AND (SELECT count(*) FROM done) >= 0
+  WHERE m.direction = 2 AND least(i.state, 5) > least(m.delivery_state, 5)
   ORDER BY m.id FOR UPDATE OF m
 )
 UPDATE session.messages m SET delivery_state = l.state, delivery_error = l.error,

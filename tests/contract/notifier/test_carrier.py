@@ -1,0 +1,291 @@
+"""The carrier against a faithful Twilio and against things that are none: each answer as it is told to the domain."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import parley_simulator.app
+from parley_notifier.adapters.twilio.carrier import PAGE, Account, Limits, TwilioCarrier, twilio_carrier
+from parley_notifier.adapters.twilio.http_client import form_encoded
+from parley_notifier.domain.facts import Claim
+from parley_notifier.domain.outcomes import Answer, outcome_of
+from parley_notifier.errors import CarrierUnavailable
+from parley_simulator.settings import NumberSettings
+from parley_simulator.settings import Settings as SimulatorSettings
+from parley_simulator.simulator import Simulator
+
+OURS, THEIRS, TOKEN = "+15550001111", "+15550100001", "the-token-of-the-test-account"
+SID = "AC" + "0" * 31 + "1"
+LIMITS = Limits(connect=0.3, read=0.3, total=0.5, requests=4)
+Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def claim(text: str = "hello", sender: str = OURS, participant: str = THEIRS) -> Claim:
+    return Claim("0f0e0d0c-0b0a-0908-0706-050403020100", "t", 1, sender, participant, text)
+
+
+def account(url: str, **fields: str) -> Account:
+    usual = {"account_sid": SID, "username": SID, "password": TOKEN, "callback_url": "https://gateway.example.com/"}
+    return Account(url, **(usual | fields))
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    settings = SimulatorSettings(
+        listen="127.0.0.1:0",
+        control_listen="127.0.0.1:0",
+        account_sid=SID,
+        auth_token=TOKEN,
+        api_keys={"SK" + "0" * 32: "the-secret-of-the-key"},
+        numbers=(NumberSettings(phone_number=OURS),),
+    )
+    async with parley_simulator.app.running(settings) as started:
+        yield started
+
+
+@pytest.fixture
+async def carrier(simulator: Simulator) -> AsyncIterator[TwilioCarrier]:
+    async with twilio_carrier(account(simulator.api_url), LIMITS) as made:
+        yield made
+
+
+@asynccontextmanager
+async def something_that_answers(handle: Handle) -> AsyncIterator[str]:
+    """A server that is no Twilio; its URL."""
+
+    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handle(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(handled, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def saying(answer: bytes) -> Handle:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+
+    return handle
+
+
+async def sent_to(handle: Handle) -> Answer:
+    async with something_that_answers(handle) as url, twilio_carrier(account(url), LIMITS) as carrier:
+        return await carrier.send(claim())
+
+
+# ---- a Twilio
+
+
+async def test_a_text_arrives_as_it_is(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    text = "100 % & = + ; ñ 你 😀\nsecond line"
+    answer = await carrier.send(claim(text))
+    (message,) = simulator.outbox(THEIRS)
+    assert (message.body, message.number, message.participant) == (text, OURS, THEIRS)
+    assert (answer.http_status, answer.sid) == (201, message.sid)
+    assert answer.request_id.startswith("RQ")
+
+
+async def test_the_callback_names_the_delivery_and_how_to_repeat(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    await carrier.send(claim())
+    (message,) = simulator.outbox(THEIRS)
+    assert message.status_callback == (
+        "https://gateway.example.com/twilio/status/0f0e0d0c-0b0a-0908-0706-050403020100"
+        "#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000"
+    )
+
+
+async def test_an_api_key_opens_the_account(simulator: Simulator) -> None:
+    keyed = account(simulator.api_url, username="SK" + "0" * 32, password="the-secret-of-the-key")
+    async with twilio_carrier(keyed, LIMITS) as carrier:
+        assert (await carrier.send(claim())).sid
+
+
+async def test_the_environment_does_not_bend_the_address(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWILIO_REGION", "au1")
+    monkeypatch.setenv("TWILIO_EDGE", "sydney")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    async with twilio_carrier(account(simulator.api_url), LIMITS) as carrier:
+        assert (await carrier.send(claim())).sid
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "code"),
+    [
+        ({"text": ""}, 400, 21602),
+        ({"text": "x" * 1601}, 400, 21617),
+        ({"participant": "12"}, 400, 21211),
+        ({"sender": "+15550009999"}, 400, 21606),
+    ],
+)
+async def test_a_refusal_carries_twilios_code(
+    wrong: dict[str, str], status: int, code: int, carrier: TwilioCarrier
+) -> None:
+    answer = await carrier.send(claim(**wrong))
+    assert (answer.http_status, answer.error_code, answer.sid) == (status, code, "")
+    assert outcome_of(answer).name == "refused"
+
+
+async def test_bad_credentials_keep_the_text(simulator: Simulator) -> None:
+    async with twilio_carrier(account(simulator.api_url, password="wrong"), LIMITS) as carrier:
+        answer = await carrier.send(claim())
+    assert (answer.http_status, outcome_of(answer).name) == (401, "account_refused")
+
+
+async def test_too_many_at_once_is_told(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    simulator.add_fault("rate_limit")
+    assert outcome_of(await carrier.send(claim())).name == "throttled"
+    assert simulator.outbox(THEIRS) == []
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_nothing_is_ever_sent_twice_by_itself(
+    accepted: bool, carrier: TwilioCarrier, simulator: Simulator
+) -> None:
+    for kind in ("cut", "error", "slow"):
+        simulator.add_fault(kind, accepted=accepted, seconds=1.0 if kind == "slow" else 0.0)
+        answer = await carrier.send(claim())
+        assert (outcome_of(answer).name, answer.left) == ("unknown", True)
+    await simulator.wait_for_outbound(THEIRS, 3 if accepted else 1)
+    assert len(simulator.outbox(THEIRS)) == (3 if accepted else 1), "a slow one is taken after we have gone"
+
+
+async def test_the_list_shows_the_messages_of_the_pair_newest_first(
+    carrier: TwilioCarrier, simulator: Simulator
+) -> None:
+    for text in ("one", "two"):
+        await carrier.send(claim(text))
+    await carrier.send(claim("to another", participant="+15550100002"))
+    await simulator.text(THEIRS, OURS, "from them")
+    listing = await carrier.list_messages(OURS, THEIRS)
+    assert sorted(message.text for message in listing.messages) == ["one", "two"]
+    assert {message.direction for message in listing.messages} == {"outbound-api"}
+    assert {message.sid for message in listing.messages} == {m.sid for m in simulator.outbox(THEIRS)}
+    assert listing.complete
+
+
+async def test_a_list_that_goes_on_says_so(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    for _ in range(PAGE + 1):
+        await carrier.send(claim())
+    listing = await carrier.list_messages(OURS, THEIRS)
+    assert (len(listing.messages), listing.complete) == (PAGE, False)
+
+
+async def test_a_list_that_cannot_be_read_is_no_list(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    simulator.add_fault("error", operation="messages.list", status=500)
+    with pytest.raises(CarrierUnavailable):
+        await carrier.list_messages(OURS, THEIRS)
+
+
+# ---- no Twilio
+
+
+async def test_a_refused_connection_let_nothing_out() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        async with twilio_carrier(account(url), LIMITS) as carrier:
+            assert await carrier.send(claim()) == Answer(left=False)
+            with pytest.raises(CarrierUnavailable):
+                await carrier.list_messages(OURS, THEIRS)
+
+
+async def test_a_name_that_is_none_let_nothing_out() -> None:
+    async with twilio_carrier(account("http://no.such.host.invalid"), LIMITS) as carrier:
+        assert await carrier.send(claim()) == Answer(left=False)
+
+
+async def test_a_connection_that_is_never_made_let_nothing_out() -> None:
+    """As behind a firewall that drops: the queue of connections is full and nobody takes any."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        try:
+            async with twilio_carrier(account(f"http://127.0.0.1:{address[1]}"), LIMITS) as carrier:
+                assert await carrier.send(claim()) == Answer(left=False)
+        finally:
+            for one in waiting:
+                one.close()
+
+
+async def test_a_handshake_that_fails_let_nothing_out() -> None:
+    async def no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with (
+        something_that_answers(no_tls) as url,
+        twilio_carrier(account(url.replace("http:", "https:")), LIMITS) as carrier,
+    ):
+        assert await carrier.send(claim()) == Answer(left=False)
+
+
+async def test_silence_leaves_the_outcome_open() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    assert await sent_to(silent) == Answer()
+
+
+async def test_an_answer_that_trickles_is_given_up() -> None:
+    async def trickling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for byte in b"HTTP/1.1 201 Created":
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.05)
+
+    assert await sent_to(trickling) == Answer()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"no HTTP\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{}",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n[]",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\nnull",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n\xff\xfe",
+        b'HTTP/1.1 201 Created\r\nContent-Length: 13\r\n\r\n{"sid": "SM"}',
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nforbidden",
+        b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+async def test_an_answer_that_is_not_twilios_leaves_the_outcome_open(answer: bytes) -> None:
+    assert outcome_of(await sent_to(saying(answer))).name == "unknown"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{}", b'{"messages": 7}', b'{"messages": [7]}', b'{"messages": [{"sid": "SM1"}]}',
+     b'{"messages": [{"sid": "SM1", "direction": "inbound", "body": "x", "date_created": "yesterday"}]}'],
+)  # fmt: skip
+async def test_a_list_that_is_not_twilios_is_no_list(body: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    async with something_that_answers(saying(answer)) as url, twilio_carrier(account(url), LIMITS) as carrier:
+        with pytest.raises(CarrierUnavailable):
+            await carrier.list_messages(OURS, THEIRS)
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"), min_size=1)))
+def test_forms_are_written_as_urllib_writes_them(fields: dict[str, str]) -> None:
+    assert form_encoded(fields) == urlencode(fields)
+    assert parse_qs(form_encoded(fields), keep_blank_values=True) == {name: [value] for name, value in fields.items()}
