@@ -41,7 +41,27 @@ class Settings(ServiceSettings):
     def _split_agents(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [item.partition("=") for item in split_list(value)]  # type: ignore[attr-defined]
-        if not pairs or any(not (name and found and address) for name, found, address in pairs):
+        pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+        names = [name.strip() for name, _, _ in pairs]
+        if len(set(names)) < len(names):
+            raise ValueError("name each agent once; put | between the addresses of one")
+        return {name.strip(): [address.strip() for address in places.split("|")] for name, _, places in pairs}
+
+    @field_validator("notifier_address")
+    @classmethod
+    def _check_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not (value and all(map(_is_address, value))):
+            raise ValueError("write host:port, several with commas")
+        return value
+
+    @field_validator("agents")
+    @classmethod
+    def _check_agents(cls, value: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        if not (value and all(name and all(map(_is_address, places)) for name, places in value.items())):
             raise ValueError("write name=host:port, or *=host:port for every agent; several with commas")
-        return {name.strip(): tuple(address.split("|")) for name, _, address in pairs}
+        return value
+
+
+def _is_address(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    return bool(host) and port.isdecimal()

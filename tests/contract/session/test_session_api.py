@@ -127,6 +127,13 @@ async def test_too_many_messages_at_once_are_refused_as_a_whole(client: Client, 
     assert len(await client.receive(*messages[:500])) == 500
 
 
+async def test_texts_of_one_call_keep_their_order_however_many(client: Client, rows: Rows) -> None:
+    for _ in range(4):
+        await client.send(ANNA, *(str(number) for number in range(500)))
+    stored = await rows.all("SELECT text::int FROM session.messages WHERE direction = 1 ORDER BY position")
+    assert stored == [(number,) for _ in range(4) for number in range(500)]
+
+
 async def test_no_messages_are_no_fault(client: Client) -> None:
     assert list(await client.receive()) == []
 

@@ -82,6 +82,27 @@ async def test_texts_of_one_batch_keep_their_order_within_each_thread(replica: R
     }
 
 
+async def test_texts_of_batches_that_overlap_keep_the_order_in_which_they_came(replica: Replica, rows: Rows) -> None:
+    """The first of each thread has to have it created, which gives the second every chance to pass."""
+    for number in range(30):
+        participant = f"+1666{number:07d}"
+        texts = [incoming(f"S{number}-{n}", str(n), participant) for n in range(3)]
+        await asyncio.gather(*(replica.receive(text) for text in texts))
+    order = "SELECT string_agg(text, '' ORDER BY position) FROM session.messages GROUP BY thread_id"
+    assert set(await rows.all(order)) == {("012",)}
+
+
+async def test_a_batch_passes_those_on_other_threads(replica: Replica) -> None:
+    await replica.receive(incoming("S1", participant=A), incoming("S2", participant=B))
+    async with replica.store.batch() as batch:
+        await batch.gather([incoming("S", participant=A).key])
+        held_up = asyncio.create_task(replica.receive(incoming("S3", participant=A)))
+        async with asyncio.timeout(1):
+            await replica.receive(incoming("S4", participant=B))
+        assert not held_up.done()
+    await held_up
+
+
 async def test_every_character_but_nul_is_stored_as_it_came(replica: Replica, rows: Rows) -> None:
     text = "".join(chr(code) for code in [*range(1, 0x3000), 0xFFFF, 0x1F642, 0x10FFFF] if not 0xD800 <= code < 0xE000)
     await replica.receive(incoming("S'; --", text))

@@ -11,6 +11,7 @@ from parley_session.domain.effects import Decision
 from parley_session.domain.events import Context, Receive
 from parley_session.domain.machine import IllegalTransition, decide
 from parley_session.handlers.follow_up import FollowUp
+from parley_session.handlers.keep_order import KeepOrder
 from parley_session.ports import Gathered, ThreadKey, ThreadStore
 
 log = logging.getLogger(__name__)
@@ -36,15 +37,23 @@ class Received:
 
 
 class ReceiveMessages:
-    """Takes a batch; returns a result for each item, in order. Safe to repeat: a source id counts once."""
+    """Takes a batch; returns a result for each item, in order. Safe to repeat: a source id counts once.
+
+    Batches may overlap in time: a thread's texts are stored in the order in which they came here.
+    """
 
     def __init__(self, store: ThreadStore, context: Callable[[Gathered], Context], follow_up: FollowUp) -> None:
         self._store = store
         self._context = context
         self._follow_up = follow_up
+        self._order = KeepOrder()
 
     async def __call__(self, items: Sequence[Incoming]) -> list[Received]:
         keys = list(dict.fromkeys(item.key for item in items))
+        async with self._order.behind_earlier(keys):
+            return await self._receive(items, keys)
+
+    async def _receive(self, items: Sequence[Incoming], keys: Sequence[ThreadKey]) -> list[Received]:
         missing = await self._receive_into_existing(items, keys, last=False)
         if isinstance(missing, list):
             return missing
