@@ -6,9 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from tests.databases import FreshDatabase, fresh_database, make_template
+
+# That the machine is busy is no fault of what is tested.
+settings.register_profile("parley", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("parley")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

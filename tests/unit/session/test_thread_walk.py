@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -16,7 +16,7 @@ from tests.unit.session.world import World
 
 TEXTS = st.lists(st.sampled_from(["hi", "", "yes please", "x" * 40]), min_size=1, max_size=4)
 REPLIES = st.lists(st.sampled_from(["hello", "  ", "word " * 500, "ok\x00"]), max_size=3)
-WALKS = settings(max_examples=300, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+WALKS = settings(max_examples=300, stateful_step_count=50)
 STEPS = st.sampled_from([0.1, 0.3, 1.0, 3.0, 19.0, 21.0, 61.0])
 
 
