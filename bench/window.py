@@ -19,7 +19,7 @@ DRAIN = 20.0
 
 @dataclass(frozen=True)
 class Window:
-    """The figures of one window. `sustained`: at its end no text had waited for its answer for a second."""
+    """The figures of one window. `sustained`: nothing was refused, and at its end no text had waited a second."""
 
     rate: float
     seconds: float
@@ -57,10 +57,11 @@ async def measure(stack: Stack, rate: float, seconds: float) -> Window:
         "webhook_to_post_ms": percentiles(_own_share(load, stack)),
         **after.per_turn(before, answered),
     }
+    failed = load.failures + sink.report_failures - failed_before
     if sink.reports:
         figures["report_acknowledgement_ms"] = percentiles(sink.report_latency)
         figures["failed_reports"] = sink.report_failures - failed_before
-    return Window(rate, seconds, oldest < SETTLE and not load.failures, figures)
+    return Window(rate, seconds, oldest < SETTLE and not failed, figures)
 
 
 async def _drain(stack: Stack, load: Load, expected: int) -> float:
