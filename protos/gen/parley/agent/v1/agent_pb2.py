@@ -26,17 +26,19 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from parley.channel.v1 import channel_pb2 as parley_dot_channel_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/agent/v1/agent.proto\x12\x0fparley.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fparley/channel/v1/channel.proto\"@\n\x0bHistoryItem\x12#\n\x04role\x18\x01 \x01(\x0e\x32\x15.parley.agent.v1.Role\x12\x0c\n\x04text\x18\x02 \x01(\t\"(\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nmedia_urls\x18\x02 \x03(\t\"L\n\x05Start\x12$\n\x05texts\x18\x01 \x03(\x0b\x32\x15.parley.agent.v1.Text\x12\r\n\x05greet\x18\x02 \x01(\x08\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\x08\"/\n\x07Message\x12$\n\x05texts\x18\x01 \x03(\x0b\x32\x15.parley.agent.v1.Text\"\x15\n\x03\x45nd\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xb1\x03\n\x0eRunTurnRequest\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\r\n\x05\x61gent\x18\x04 \x01(\t\x12+\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x1a.parley.channel.v1.Channel\x12\x15\n\rcaller_number\x18\x06 \x01(\t\x12\x15\n\rcallee_number\x18\x07 \x01(\t\x12\r\n\x05state\x18\x08 \x01(\t\x12-\n\x07history\x18\t \x03(\x0b\x32\x1c.parley.agent.v1.HistoryItem\x12*\n\x07timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\x12\'\n\x05start\x18\x0c \x01(\x0b\x32\x16.parley.agent.v1.StartH\x00\x12+\n\x07message\x18\r \x01(\x0b\x32\x18.parley.agent.v1.MessageH\x00\x12#\n\x03\x65nd\x18\x0e \x01(\x0b\x32\x14.parley.agent.v1.EndH\x00\x42\x07\n\x05\x65vent\"B\n\x0fRunTurnResponse\x12\x0f\n\x07replies\x18\x01 \x03(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07hang_up\x18\x03 \x01(\x08\"*\n\tTurnError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x9b\x01\n\x0bTurnOutcome\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x34\n\x08response\x18\x03 \x01(\x0b\x32 .parley.agent.v1.RunTurnResponseH\x00\x12+\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1a.parley.agent.v1.TurnErrorH\x00\x42\t\n\x07outcome\"A\n\x0fRunTurnsRequest\x12.\n\x05turns\x18\x01 \x03(\x0b\x32\x1f.parley.agent.v1.RunTurnRequest\"B\n\x10RunTurnsResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.parley.agent.v1.TurnOutcome\"~\n\rAgentSettings\x12+\n\x08greeting\x18\x01 \x01(\x0e\x32\x19.parley.agent.v1.Greeting\x12)\n\x06settle\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rfallback_text\x18\x03 \x01(\t\"%\n\x14\x44\x65scribeAgentRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\"\x83\x01\n\x15\x44\x65scribeAgentResponse\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x30\n\x08settings\x18\x03 \x01(\x0b\x32\x1e.parley.agent.v1.AgentSettings\x12\x18\n\x10serves_run_turns\x18\x04 \x01(\x08*;\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x0e\n\nROLE_AGENT\x10\x02*l\n\x08Greeting\x12\x18\n\x14GREETING_UNSPECIFIED\x10\x00\x12\x12\n\x0eGREETING_GREET\x10\x01\x12\x13\n\x0fGREETING_ANSWER\x10\x02\x12\x1d\n\x19GREETING_GREET_AND_ANSWER\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/agent/v1/agent.proto\x12\x0fparley.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fparley/channel/v1/channel.proto\"@\n\x0bHistoryItem\x12#\n\x04role\x18\x01 \x01(\x0e\x32\x15.parley.agent.v1.Role\x12\x0c\n\x04text\x18\x02 \x01(\t\"(\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nmedia_urls\x18\x02 \x03(\t\"L\n\x05Start\x12$\n\x05texts\x18\x01 \x03(\x0b\x32\x15.parley.agent.v1.Text\x12\r\n\x05greet\x18\x02 \x01(\x08\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\x08\"/\n\x07Message\x12$\n\x05texts\x18\x01 \x03(\x0b\x32\x15.parley.agent.v1.Text\"\x15\n\x03\x45nd\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xb1\x03\n\x0eRunTurnRequest\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\r\n\x05\x61gent\x18\x04 \x01(\t\x12+\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x1a.parley.channel.v1.Channel\x12\x15\n\rcaller_number\x18\x06 \x01(\t\x12\x15\n\rcallee_number\x18\x07 \x01(\t\x12\r\n\x05state\x18\x08 \x01(\t\x12-\n\x07history\x18\t \x03(\x0b\x32\x1c.parley.agent.v1.HistoryItem\x12*\n\x07timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\x12\'\n\x05start\x18\x0c \x01(\x0b\x32\x16.parley.agent.v1.StartH\x00\x12+\n\x07message\x18\r \x01(\x0b\x32\x18.parley.agent.v1.MessageH\x00\x12#\n\x03\x65nd\x18\x0e \x01(\x0b\x32\x14.parley.agent.v1.EndH\x00\x42\x07\n\x05\x65vent\"n\n\x0fRunTurnResponse\x12\x0f\n\x07replies\x18\x01 \x03(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07hang_up\x18\x03 \x01(\x08\x12*\n\x08hand_off\x18\x04 \x01(\x0b\x32\x18.parley.agent.v1.HandOff\".\n\x07HandOff\x12\x13\n\x0b\x64\x65stination\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"*\n\tTurnError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x9b\x01\n\x0bTurnOutcome\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x34\n\x08response\x18\x03 \x01(\x0b\x32 .parley.agent.v1.RunTurnResponseH\x00\x12+\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1a.parley.agent.v1.TurnErrorH\x00\x42\t\n\x07outcome\"A\n\x0fRunTurnsRequest\x12.\n\x05turns\x18\x01 \x03(\x0b\x32\x1f.parley.agent.v1.RunTurnRequest\"B\n\x10RunTurnsResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.parley.agent.v1.TurnOutcome\"\xb1\x04\n\rAgentSettings\x12+\n\x08greeting\x18\x01 \x01(\x0e\x32\x19.parley.agent.v1.Greeting\x12)\n\x06settle\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\rfallback_text\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x37\n\x0fon_open_session\x18\x04 \x01(\x0e\x32\x1e.parley.agent.v1.OnOpenSession\x12\x31\n\x0einactive_after\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05grace\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x0cwarning_text\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x19\n\x0c\x63losing_text\x18\x08 \x01(\tH\x02\x88\x01\x01\x12\x30\n\runengaged_ttl\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\ntext_limit\x18\n \x01(\x05H\x03\x88\x01\x01\x12\x19\n\x0crepeat_limit\x18\x0b \x01(\x05H\x04\x88\x01\x01\x12\x17\n\nturn_limit\x18\x0c \x01(\x05H\x05\x88\x01\x01\x42\x10\n\x0e_fallback_textB\x0f\n\r_warning_textB\x0f\n\r_closing_textB\r\n\x0b_text_limitB\x0f\n\r_repeat_limitB\r\n\x0b_turn_limit\"%\n\x14\x44\x65scribeAgentRequest\x12\r\n\x05\x61gent\x18\x01 \x01(\t\"\x83\x01\n\x15\x44\x65scribeAgentResponse\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x30\n\x08settings\x18\x03 \x01(\x0b\x32\x1e.parley.agent.v1.AgentSettings\x12\x18\n\x10serves_run_turns\x18\x04 \x01(\x08*;\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x0e\n\nROLE_AGENT\x10\x02*l\n\x08Greeting\x12\x18\n\x14GREETING_UNSPECIFIED\x10\x00\x12\x12\n\x0eGREETING_GREET\x10\x01\x12\x13\n\x0fGREETING_ANSWER\x10\x02\x12\x1d\n\x19GREETING_GREET_AND_ANSWER\x10\x03*\x85\x01\n\rOnOpenSession\x12\x1f\n\x1bON_OPEN_SESSION_UNSPECIFIED\x10\x00\x12\x1d\n\x19ON_OPEN_SESSION_SUPERSEDE\x10\x01\x12\x18\n\x14ON_OPEN_SESSION_JOIN\x10\x02\x12\x1a\n\x16ON_OPEN_SESSION_REJECT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.agent.v1.agent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=1513
-  _globals['_ROLE']._serialized_end=1572
-  _globals['_GREETING']._serialized_start=1574
-  _globals['_GREETING']._serialized_end=1682
+  _globals['_ROLE']._serialized_start=2041
+  _globals['_ROLE']._serialized_end=2100
+  _globals['_GREETING']._serialized_start=2102
+  _globals['_GREETING']._serialized_end=2210
+  _globals['_ONOPENSESSION']._serialized_start=2213
+  _globals['_ONOPENSESSION']._serialized_end=2346
   _globals['_HISTORYITEM']._serialized_start=113
   _globals['_HISTORYITEM']._serialized_end=177
   _globals['_TEXT']._serialized_start=179
@@ -50,19 +52,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNTURNREQUEST']._serialized_start=372
   _globals['_RUNTURNREQUEST']._serialized_end=805
   _globals['_RUNTURNRESPONSE']._serialized_start=807
-  _globals['_RUNTURNRESPONSE']._serialized_end=873
-  _globals['_TURNERROR']._serialized_start=875
-  _globals['_TURNERROR']._serialized_end=917
-  _globals['_TURNOUTCOME']._serialized_start=920
-  _globals['_TURNOUTCOME']._serialized_end=1075
-  _globals['_RUNTURNSREQUEST']._serialized_start=1077
-  _globals['_RUNTURNSREQUEST']._serialized_end=1142
-  _globals['_RUNTURNSRESPONSE']._serialized_start=1144
-  _globals['_RUNTURNSRESPONSE']._serialized_end=1210
-  _globals['_AGENTSETTINGS']._serialized_start=1212
-  _globals['_AGENTSETTINGS']._serialized_end=1338
-  _globals['_DESCRIBEAGENTREQUEST']._serialized_start=1340
-  _globals['_DESCRIBEAGENTREQUEST']._serialized_end=1377
-  _globals['_DESCRIBEAGENTRESPONSE']._serialized_start=1380
-  _globals['_DESCRIBEAGENTRESPONSE']._serialized_end=1511
+  _globals['_RUNTURNRESPONSE']._serialized_end=917
+  _globals['_HANDOFF']._serialized_start=919
+  _globals['_HANDOFF']._serialized_end=965
+  _globals['_TURNERROR']._serialized_start=967
+  _globals['_TURNERROR']._serialized_end=1009
+  _globals['_TURNOUTCOME']._serialized_start=1012
+  _globals['_TURNOUTCOME']._serialized_end=1167
+  _globals['_RUNTURNSREQUEST']._serialized_start=1169
+  _globals['_RUNTURNSREQUEST']._serialized_end=1234
+  _globals['_RUNTURNSRESPONSE']._serialized_start=1236
+  _globals['_RUNTURNSRESPONSE']._serialized_end=1302
+  _globals['_AGENTSETTINGS']._serialized_start=1305
+  _globals['_AGENTSETTINGS']._serialized_end=1866
+  _globals['_DESCRIBEAGENTREQUEST']._serialized_start=1868
+  _globals['_DESCRIBEAGENTREQUEST']._serialized_end=1905
+  _globals['_DESCRIBEAGENTRESPONSE']._serialized_start=1908
+  _globals['_DESCRIBEAGENTRESPONSE']._serialized_end=2039
 # @@protoc_insertion_point(module_scope)

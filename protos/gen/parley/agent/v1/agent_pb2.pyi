@@ -69,6 +69,32 @@ GREETING_GREET_AND_ANSWER: Greeting.ValueType  # 3
 """Both, in this order."""
 Global___Greeting: _TypeAlias = Greeting  # noqa: Y015
 
+class _OnOpenSession:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OnOpenSessionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OnOpenSession.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ON_OPEN_SESSION_UNSPECIFIED: _OnOpenSession.ValueType  # 0
+    ON_OPEN_SESSION_SUPERSEDE: _OnOpenSession.ValueType  # 1
+    """Ends it as SUPERSEDED and opens another. The default."""
+    ON_OPEN_SESSION_JOIN: _OnOpenSession.ValueType  # 2
+    """Sends the text in it."""
+    ON_OPEN_SESSION_REJECT: _OnOpenSession.ValueType  # 3
+    """Refuses: FAILED_PRECONDITION (OPEN_SESSION)."""
+
+class OnOpenSession(_OnOpenSession, metaclass=_OnOpenSessionEnumTypeWrapper):
+    """What StartSession does with a session that is open in the thread."""
+
+ON_OPEN_SESSION_UNSPECIFIED: OnOpenSession.ValueType  # 0
+ON_OPEN_SESSION_SUPERSEDE: OnOpenSession.ValueType  # 1
+"""Ends it as SUPERSEDED and opens another. The default."""
+ON_OPEN_SESSION_JOIN: OnOpenSession.ValueType  # 2
+"""Sends the text in it."""
+ON_OPEN_SESSION_REJECT: OnOpenSession.ValueType  # 3
+"""Refuses: FAILED_PRECONDITION (OPEN_SESSION)."""
+Global___OnOpenSession: _TypeAlias = OnOpenSession  # noqa: Y015
+
 @_typing.final
 class HistoryItem(_message.Message):
     """One text of the session before this turn."""
@@ -299,6 +325,7 @@ class RunTurnResponse(_message.Message):
     REPLIES_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     HANG_UP_FIELD_NUMBER: _builtins.int
+    HAND_OFF_FIELD_NUMBER: _builtins.int
     state: _builtins.str
     """The state to hand to the next turn: a JSON object of at most 64 KiB."""
     hang_up: _builtins.bool
@@ -307,20 +334,53 @@ class RunTurnResponse(_message.Message):
     def replies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Texts to send, in order. Empty means that nothing is said. Longer ones are split before sending."""
 
+    @_builtins.property
+    def hand_off(self) -> Global___HandOff:
+        """Set where the agent hands the session to people after its replies. `hang_up` outranks it."""
+
     def __init__(
         self,
         *,
         replies: _abc.Iterable[_builtins.str] | None = ...,
         state: _builtins.str = ...,
         hang_up: _builtins.bool = ...,
+        hand_off: Global___HandOff | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_off", b"hand_off"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hang_up", b"hang_up", "replies", b"replies", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hand_off", b"hand_off", "hang_up", b"hang_up", "replies", b"replies", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunTurnResponse: _TypeAlias = RunTurnResponse  # noqa: Y015
+
+@_typing.final
+class HandOff(_message.Message):
+    """The agent leaves the conversation to people: the session's texts are stored and published, and the agent
+    is not called, until the session is resumed or ended.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    destination: _builtins.str
+    """Where to, in the words of the agent: a queue, a team. At most 200 characters."""
+    reason: _builtins.str
+    """Why, for the people who take over. At most 1000 characters."""
+    def __init__(
+        self,
+        *,
+        destination: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandOff: _TypeAlias = HandOff  # noqa: Y015
 
 @_typing.final
 class TurnError(_message.Message):
@@ -434,33 +494,101 @@ Global___RunTurnsResponse: _TypeAlias = RunTurnsResponse  # noqa: Y015
 
 @_typing.final
 class AgentSettings(_message.Message):
-    """How the session service treats an agent's sessions. A field that is not set takes the default."""
+    """How the session service treats sessions: said by an agent for all of its own, and by a number for those of the
+    number. The number's word counts over the agent's, the agent's over the default, field by field; all are settled when
+    a session opens and stay with it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     GREETING_FIELD_NUMBER: _builtins.int
     SETTLE_FIELD_NUMBER: _builtins.int
     FALLBACK_TEXT_FIELD_NUMBER: _builtins.int
+    ON_OPEN_SESSION_FIELD_NUMBER: _builtins.int
+    INACTIVE_AFTER_FIELD_NUMBER: _builtins.int
+    GRACE_FIELD_NUMBER: _builtins.int
+    WARNING_TEXT_FIELD_NUMBER: _builtins.int
+    CLOSING_TEXT_FIELD_NUMBER: _builtins.int
+    UNENGAGED_TTL_FIELD_NUMBER: _builtins.int
+    TEXT_LIMIT_FIELD_NUMBER: _builtins.int
+    REPEAT_LIMIT_FIELD_NUMBER: _builtins.int
+    TURN_LIMIT_FIELD_NUMBER: _builtins.int
     greeting: Global___Greeting.ValueType
     """What the agent says first. Default GREETING_GREET."""
     fallback_text: _builtins.str
-    """Sent when three attempts at a turn have failed, or when the agent was away for 60 s."""
+    """Sent when three attempts at a turn have failed, or when the agent was away for 60 s. 1 to 1600 characters."""
+    on_open_session: Global___OnOpenSession.ValueType
+    """Default ON_OPEN_SESSION_SUPERSEDE."""
+    warning_text: _builtins.str
+    """1 to 1600 characters."""
+    closing_text: _builtins.str
+    """Sent when nobody answers the warning: at most 1600 characters, default empty for none."""
+    text_limit: _builtins.int
+    """Texts of one participant in 60 s; more are ignored. 0 to 1000, default 10; 0 for no limit."""
+    repeat_limit: _builtins.int
+    """As many equal texts in 5 min block a participant for 10 min. 0 to 100, default 5; 0 for no limit."""
+    turn_limit: _builtins.int
+    """As many turns in 10 min end a session as LOOP. 0 to 1000, default 30; 0 for no limit."""
     @_builtins.property
     def settle(self) -> _duration_pb2.Duration:
         """How long the session service waits for the rest of a burst before a turn: 0 to 5 s, default 0."""
+
+    @_builtins.property
+    def inactive_after(self) -> _duration_pb2.Duration:
+        """Silence after which a warning is sent: 1 min to 30 days, default 24 h; 0 for never."""
+
+    @_builtins.property
+    def grace(self) -> _duration_pb2.Duration:
+        """How long a participant has to answer the warning: 1 min to 24 h, default 10 min."""
+
+    @_builtins.property
+    def unengaged_ttl(self) -> _duration_pb2.Duration:
+        """How long a session lasts that we opened and nobody answered: 1 min to 365 days, default 30 days."""
 
     def __init__(
         self,
         *,
         greeting: Global___Greeting.ValueType = ...,
         settle: _duration_pb2.Duration | None = ...,
-        fallback_text: _builtins.str = ...,
+        fallback_text: _builtins.str | None = ...,
+        on_open_session: Global___OnOpenSession.ValueType = ...,
+        inactive_after: _duration_pb2.Duration | None = ...,
+        grace: _duration_pb2.Duration | None = ...,
+        warning_text: _builtins.str | None = ...,
+        closing_text: _builtins.str | None = ...,
+        unengaged_ttl: _duration_pb2.Duration | None = ...,
+        text_limit: _builtins.int | None = ...,
+        repeat_limit: _builtins.int | None = ...,
+        turn_limit: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["settle", b"settle"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_closing_text", b"_closing_text", "_fallback_text", b"_fallback_text", "_repeat_limit", b"_repeat_limit", "_text_limit", b"_text_limit", "_turn_limit", b"_turn_limit", "_warning_text", b"_warning_text", "closing_text", b"closing_text", "fallback_text", b"fallback_text", "grace", b"grace", "inactive_after", b"inactive_after", "repeat_limit", b"repeat_limit", "settle", b"settle", "text_limit", b"text_limit", "turn_limit", b"turn_limit", "unengaged_ttl", b"unengaged_ttl", "warning_text", b"warning_text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback_text", b"fallback_text", "greeting", b"greeting", "settle", b"settle"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_closing_text", b"_closing_text", "_fallback_text", b"_fallback_text", "_repeat_limit", b"_repeat_limit", "_text_limit", b"_text_limit", "_turn_limit", b"_turn_limit", "_warning_text", b"_warning_text", "closing_text", b"closing_text", "fallback_text", b"fallback_text", "grace", b"grace", "greeting", b"greeting", "inactive_after", b"inactive_after", "on_open_session", b"on_open_session", "repeat_limit", b"repeat_limit", "settle", b"settle", "text_limit", b"text_limit", "turn_limit", b"turn_limit", "unengaged_ttl", b"unengaged_ttl", "warning_text", b"warning_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__closing_text: _TypeAlias = _typing.Literal["closing_text"]  # noqa: Y015
+    _WhichOneofArgType__closing_text: _TypeAlias = _typing.Literal["_closing_text", b"_closing_text"]  # noqa: Y015
+    _WhichOneofReturnType__fallback_text: _TypeAlias = _typing.Literal["fallback_text"]  # noqa: Y015
+    _WhichOneofArgType__fallback_text: _TypeAlias = _typing.Literal["_fallback_text", b"_fallback_text"]  # noqa: Y015
+    _WhichOneofReturnType__repeat_limit: _TypeAlias = _typing.Literal["repeat_limit"]  # noqa: Y015
+    _WhichOneofArgType__repeat_limit: _TypeAlias = _typing.Literal["_repeat_limit", b"_repeat_limit"]  # noqa: Y015
+    _WhichOneofReturnType__text_limit: _TypeAlias = _typing.Literal["text_limit"]  # noqa: Y015
+    _WhichOneofArgType__text_limit: _TypeAlias = _typing.Literal["_text_limit", b"_text_limit"]  # noqa: Y015
+    _WhichOneofReturnType__turn_limit: _TypeAlias = _typing.Literal["turn_limit"]  # noqa: Y015
+    _WhichOneofArgType__turn_limit: _TypeAlias = _typing.Literal["_turn_limit", b"_turn_limit"]  # noqa: Y015
+    _WhichOneofReturnType__warning_text: _TypeAlias = _typing.Literal["warning_text"]  # noqa: Y015
+    _WhichOneofArgType__warning_text: _TypeAlias = _typing.Literal["_warning_text", b"_warning_text"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__closing_text) -> _WhichOneofReturnType__closing_text | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fallback_text) -> _WhichOneofReturnType__fallback_text | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__repeat_limit) -> _WhichOneofReturnType__repeat_limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__text_limit) -> _WhichOneofReturnType__text_limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__turn_limit) -> _WhichOneofReturnType__turn_limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__warning_text) -> _WhichOneofReturnType__warning_text | None: ...
 
 Global___AgentSettings: _TypeAlias = AgentSettings  # noqa: Y015
 

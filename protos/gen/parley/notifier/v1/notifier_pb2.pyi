@@ -34,6 +34,7 @@ class Submission(_message.Message):
     CANCELED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    OPT_OUT_SCOPE_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """Required. UUID, the idempotency key: a second submission of the same id changes nothing, but for
     `canceled`, which is remembered.
@@ -54,6 +55,8 @@ class Submission(_message.Message):
     """The message must not be sent any more. It becomes CANCELED unless it is already under way."""
     traceparent: _builtins.str
     """W3C trace context of the turn that wrote the text, or empty."""
+    opt_out_scope: _builtins.str
+    """The scope of opt-outs that the sender belongs to; empty for the sender alone."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the text was committed."""
@@ -70,30 +73,75 @@ class Submission(_message.Message):
         canceled: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         traceparent: _builtins.str = ...,
+        opt_out_scope: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canceled", b"canceled", "create_time", b"create_time", "message_id", b"message_id", "participant", b"participant", "sender", b"sender", "seq", b"seq", "text", b"text", "thread_id", b"thread_id", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canceled", b"canceled", "create_time", b"create_time", "message_id", b"message_id", "opt_out_scope", b"opt_out_scope", "participant", b"participant", "sender", b"sender", "seq", b"seq", "text", b"text", "thread_id", b"thread_id", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Submission: _TypeAlias = Submission  # noqa: Y015
 
 @_typing.final
+class OptOut(_message.Message):
+    """Whether a participant may be sent texts. The latest `event_time` of a scope and participant counts, in whatever order
+    they are submitted; of equal ones the opt-out.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    PARTICIPANT_FIELD_NUMBER: _builtins.int
+    OPTED_OUT_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    scope: _builtins.str
+    """Required. A Submission's opt_out_scope, or its sender where that is empty."""
+    participant: _builtins.str
+    """Required. Their number, E.164."""
+    opted_out: _builtins.bool
+    """False: the participant has opted in again."""
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp:
+        """Required. When the participant said so."""
+
+    def __init__(
+        self,
+        *,
+        scope: _builtins.str = ...,
+        participant: _builtins.str = ...,
+        opted_out: _builtins.bool = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "opted_out", b"opted_out", "participant", b"participant", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OptOut: _TypeAlias = OptOut  # noqa: Y015
+
+@_typing.final
 class SubmitRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SUBMISSIONS_FIELD_NUMBER: _builtins.int
+    OPT_OUTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def submissions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Submission]: ...
+    @_builtins.property
+    def opt_outs(self) -> _containers.RepeatedCompositeFieldContainer[Global___OptOut]:
+        """Take effect before the submissions of the same request."""
+
     def __init__(
         self,
         *,
         submissions: _abc.Iterable[Global___Submission] | None = ...,
+        opt_outs: _abc.Iterable[Global___OptOut] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["submissions", b"submissions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["opt_outs", b"opt_outs", "submissions", b"submissions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

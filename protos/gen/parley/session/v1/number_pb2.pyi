@@ -6,6 +6,8 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from parley.agent.v1 import agent_pb2 as _agent_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,6 +19,32 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Keywords:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _KeywordsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Keywords.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    KEYWORDS_UNSPECIFIED: _Keywords.ValueType  # 0
+    KEYWORDS_PROVIDER: _Keywords.ValueType  # 1
+    """By their words: the provider's standard handling, which has answered them already."""
+    KEYWORDS_ADVANCED: _Keywords.ValueType  # 2
+    """By what the provider says of them, and by nothing else: its lists are the customer's own."""
+    KEYWORDS_NONE: _Keywords.ValueType  # 3
+    """Not at all: short codes, whose owners answer for themselves."""
+
+class Keywords(_Keywords, metaclass=_KeywordsEnumTypeWrapper):
+    """How texts that are a whole keyword (STOP, START, HELP ...) are known."""
+
+KEYWORDS_UNSPECIFIED: Keywords.ValueType  # 0
+KEYWORDS_PROVIDER: Keywords.ValueType  # 1
+"""By their words: the provider's standard handling, which has answered them already."""
+KEYWORDS_ADVANCED: Keywords.ValueType  # 2
+"""By what the provider says of them, and by nothing else: its lists are the customer's own."""
+KEYWORDS_NONE: Keywords.ValueType  # 3
+"""Not at all: short codes, whose owners answer for themselves."""
+Global___Keywords: _TypeAlias = Keywords  # noqa: Y015
+
 @_typing.final
 class Number(_message.Message):
     """One of our numbers: texts to it reach its agent."""
@@ -27,10 +55,23 @@ class Number(_message.Message):
     AGENT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    KEYWORDS_FIELD_NUMBER: _builtins.int
+    OPT_OUT_SCOPE_FIELD_NUMBER: _builtins.int
+    SENDING_PAUSED_FIELD_NUMBER: _builtins.int
+    INGEST_FROM_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     """Required. E.164."""
     agent: _builtins.str
     """Required. The name of the agent that answers."""
+    keywords: Global___Keywords.ValueType
+    """Who takes STOP, START and HELP for what they are. Default KEYWORDS_PROVIDER."""
+    opt_out_scope: _builtins.str
+    """Numbers with the same scope share opt-outs: the id of the messaging service that the number is in, opaque here.
+    Empty for a scope of its own.
+    """
+    sending_paused: _builtins.bool
+    """No text is sent from the number. Texts to it are taken as ever."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
@@ -39,6 +80,16 @@ class Number(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
 
+    @_builtins.property
+    def settings(self) -> _agent_pb2.AgentSettings:
+        """What the number wants otherwise than its agent does, for sessions that open from now on."""
+
+    @_builtins.property
+    def ingest_from(self) -> _timestamp_pb2.Timestamp:
+        """Texts that the provider got earlier are not taken when they are fetched from its list: they were somebody else's.
+        Default: the moment of registration.
+        """
+
     def __init__(
         self,
         *,
@@ -46,10 +97,15 @@ class Number(_message.Message):
         agent: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        settings: _agent_pb2.AgentSettings | None = ...,
+        keywords: Global___Keywords.ValueType = ...,
+        opt_out_scope: _builtins.str = ...,
+        sending_paused: _builtins.bool = ...,
+        ingest_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "ingest_from", b"ingest_from", "settings", b"settings", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "create_time", b"create_time", "number", b"number", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "create_time", b"create_time", "ingest_from", b"ingest_from", "keywords", b"keywords", "number", b"number", "opt_out_scope", b"opt_out_scope", "sending_paused", b"sending_paused", "settings", b"settings", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -40,6 +40,16 @@ class NumberServiceStub:
                 request_serializer=parley_dot_session_dot_v1_dot_number__service__pb2.UpdateNumberRequest.SerializeToString,
                 response_deserializer=parley_dot_session_dot_v1_dot_number__service__pb2.UpdateNumberResponse.FromString,
                 _registered_method=True)
+        self.GetNumber = channel.unary_unary(
+                '/parley.session.v1.NumberService/GetNumber',
+                request_serializer=parley_dot_session_dot_v1_dot_number__service__pb2.GetNumberRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_number__service__pb2.GetNumberResponse.FromString,
+                _registered_method=True)
+        self.DeleteNumber = channel.unary_unary(
+                '/parley.session.v1.NumberService/DeleteNumber',
+                request_serializer=parley_dot_session_dot_v1_dot_number__service__pb2.DeleteNumberRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_number__service__pb2.DeleteNumberResponse.FromString,
+                _registered_method=True)
         self.ListNumbers = channel.unary_unary(
                 '/parley.session.v1.NumberService/ListNumbers',
                 request_serializer=parley_dot_session_dot_v1_dot_number__service__pb2.ListNumbersRequest.SerializeToString,
@@ -59,6 +69,21 @@ class NumberServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetNumber(self, request, context):
+        """Errors: NOT_FOUND (NUMBER_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteNumber(self, request, context):
+        """Forgets a number: texts to it are refused from now on. Its threads and opt-outs stay. Deleting a number that is not
+        known is no error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListNumbers(self, request, context):
         """In the order of the numbers.
         """
@@ -73,6 +98,16 @@ def add_NumberServiceServicer_to_server(servicer, server):
                     servicer.UpdateNumber,
                     request_deserializer=parley_dot_session_dot_v1_dot_number__service__pb2.UpdateNumberRequest.FromString,
                     response_serializer=parley_dot_session_dot_v1_dot_number__service__pb2.UpdateNumberResponse.SerializeToString,
+            ),
+            'GetNumber': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNumber,
+                    request_deserializer=parley_dot_session_dot_v1_dot_number__service__pb2.GetNumberRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_number__service__pb2.GetNumberResponse.SerializeToString,
+            ),
+            'DeleteNumber': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteNumber,
+                    request_deserializer=parley_dot_session_dot_v1_dot_number__service__pb2.DeleteNumberRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_number__service__pb2.DeleteNumberResponse.SerializeToString,
             ),
             'ListNumbers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListNumbers,
@@ -108,6 +143,60 @@ class NumberService:
             '/parley.session.v1.NumberService/UpdateNumber',
             parley_dot_session_dot_v1_dot_number__service__pb2.UpdateNumberRequest.SerializeToString,
             parley_dot_session_dot_v1_dot_number__service__pb2.UpdateNumberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNumber(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.NumberService/GetNumber',
+            parley_dot_session_dot_v1_dot_number__service__pb2.GetNumberRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_number__service__pb2.GetNumberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteNumber(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.NumberService/DeleteNumber',
+            parley_dot_session_dot_v1_dot_number__service__pb2.DeleteNumberRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_number__service__pb2.DeleteNumberResponse.FromString,
             options,
             channel_credentials,
             insecure,

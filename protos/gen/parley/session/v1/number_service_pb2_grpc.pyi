@@ -37,6 +37,12 @@ class NumberServiceStub:
     """Changes a number, or registers it where allow_missing is set. In force for the next text.
     Errors: NOT_FOUND (NUMBER_NOT_FOUND), INVALID_ARGUMENT (the field is named).
     """
+    GetNumber: _grpc.UnaryUnaryMultiCallable[_number_service_pb2.GetNumberRequest, _number_service_pb2.GetNumberResponse]
+    """Errors: NOT_FOUND (NUMBER_NOT_FOUND)."""
+    DeleteNumber: _grpc.UnaryUnaryMultiCallable[_number_service_pb2.DeleteNumberRequest, _number_service_pb2.DeleteNumberResponse]
+    """Forgets a number: texts to it are refused from now on. Its threads and opt-outs stay. Deleting a number that is not
+    known is no error.
+    """
     ListNumbers: _grpc.UnaryUnaryMultiCallable[_number_service_pb2.ListNumbersRequest, _number_service_pb2.ListNumbersResponse]
     """In the order of the numbers."""
 
@@ -48,6 +54,12 @@ class NumberServiceAsyncStub(NumberServiceStub):
     UpdateNumber: _aio.UnaryUnaryMultiCallable[_number_service_pb2.UpdateNumberRequest, _number_service_pb2.UpdateNumberResponse]  # type: ignore[assignment]
     """Changes a number, or registers it where allow_missing is set. In force for the next text.
     Errors: NOT_FOUND (NUMBER_NOT_FOUND), INVALID_ARGUMENT (the field is named).
+    """
+    GetNumber: _aio.UnaryUnaryMultiCallable[_number_service_pb2.GetNumberRequest, _number_service_pb2.GetNumberResponse]  # type: ignore[assignment]
+    """Errors: NOT_FOUND (NUMBER_NOT_FOUND)."""
+    DeleteNumber: _aio.UnaryUnaryMultiCallable[_number_service_pb2.DeleteNumberRequest, _number_service_pb2.DeleteNumberResponse]  # type: ignore[assignment]
+    """Forgets a number: texts to it are refused from now on. Its threads and opt-outs stay. Deleting a number that is not
+    known is no error.
     """
     ListNumbers: _aio.UnaryUnaryMultiCallable[_number_service_pb2.ListNumbersRequest, _number_service_pb2.ListNumbersResponse]  # type: ignore[assignment]
     """In the order of the numbers."""
@@ -63,6 +75,24 @@ class NumberServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_number_service_pb2.UpdateNumberResponse, _abc.Awaitable[_number_service_pb2.UpdateNumberResponse]]:
         """Changes a number, or registers it where allow_missing is set. In force for the next text.
         Errors: NOT_FOUND (NUMBER_NOT_FOUND), INVALID_ARGUMENT (the field is named).
+        """
+
+    @_abc_1.abstractmethod
+    def GetNumber(
+        self,
+        request: _number_service_pb2.GetNumberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_number_service_pb2.GetNumberResponse, _abc.Awaitable[_number_service_pb2.GetNumberResponse]]:
+        """Errors: NOT_FOUND (NUMBER_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def DeleteNumber(
+        self,
+        request: _number_service_pb2.DeleteNumberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_number_service_pb2.DeleteNumberResponse, _abc.Awaitable[_number_service_pb2.DeleteNumberResponse]]:
+        """Forgets a number: texts to it are refused from now on. Its threads and opt-outs stay. Deleting a number that is not
+        known is no error.
         """
 
     @_abc_1.abstractmethod

@@ -26,31 +26,35 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.channel.v1 import channel_pb2 as parley_dot_channel_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparley/session/v1/session.proto\x12\x11parley.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fparley/channel/v1/channel.proto\"\xe4\x03\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tthread_id\x18\x02 \x01(\t\x12+\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1a.parley.channel.v1.Channel\x12\x10\n\x08\x65ndpoint\x18\x04 \x01(\t\x12\x13\n\x0bparticipant\x18\x05 \x01(\t\x12\r\n\x05\x61gent\x18\x06 \x01(\t\x12/\n\x05state\x18\x07 \x01(\x0e\x32 .parley.session.v1.Session.State\x12\x38\n\nend_reason\x18\x08 \x01(\x0e\x32$.parley.session.v1.Session.EndReason\x12-\n\topen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x0f\n\x0bSTATE_ENDED\x10\x02\"F\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45ND_REASON_ENDED_BY_AGENT\x10\x01\"\xc1\x03\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x11\n\tthread_id\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x03\x12\x37\n\tdirection\x18\x05 \x01(\x0e\x32$.parley.session.v1.Message.Direction\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x12\n\nmedia_urls\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03seq\x18\t \x01(\x03\x12\x38\n\x0e\x64\x65livery_state\x18\n \x01(\x0e\x32 .parley.session.v1.DeliveryState\x12\x16\n\x0e\x64\x65livery_error\x18\x0b \x01(\x05\x12\x15\n\rignore_reason\x18\x0c \x01(\t\x12\x10\n\x08\x66\x61llback\x18\r \x01(\x08\"U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02\"\xe0\x01\n\x0eInboundMessage\x12+\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x1a.parley.channel.v1.Channel\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x13\n\x0bparticipant\x18\x03 \x01(\t\x12\x11\n\tsource_id\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x12\n\nmedia_urls\x18\x06 \x03(\t\x12\x30\n\x0creceive_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\"\x9a\x02\n\rReceiveResult\x12\x39\n\x07outcome\x18\x01 \x01(\x0e\x32(.parley.session.v1.ReceiveResult.Outcome\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xa9\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_ACCEPTED\x10\x01\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x02\x12\x13\n\x0fOUTCOME_IGNORED\x10\x03\x12\x1a\n\x16OUTCOME_UNKNOWN_NUMBER\x10\x04\x12\x13\n\x0fOUTCOME_INVALID\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06\"|\n\x0e\x44\x65liveryRecord\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .parley.session.v1.DeliveryState\x12\x11\n\tsource_id\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\x05*\xe7\x02\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_PENDING\x10\x01\x12\x1a\n\x16\x44\x45LIVERY_STATE_UNKNOWN\x10\x02\x12\x1b\n\x17\x44\x45LIVERY_STATE_ACCEPTED\x10\x03\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x04\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x05\x12\x19\n\x15\x44\x45LIVERY_STATE_FAILED\x10\x06\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNDELIVERED\x10\x07\x12\x1d\n\x19\x44\x45LIVERY_STATE_SUPPRESSED\x10\x08\x12\x1b\n\x17\x44\x45LIVERY_STATE_CANCELED\x10\t\x12\x1a\n\x16\x44\x45LIVERY_STATE_EXPIRED\x10\n\x12\x17\n\x13\x44\x45LIVERY_STATE_HELD\x10\x0b\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparley/session/v1/session.proto\x12\x11parley.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fparley/channel/v1/channel.proto\"\xf4\x05\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tthread_id\x18\x02 \x01(\t\x12+\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x1a.parley.channel.v1.Channel\x12\x10\n\x08\x65ndpoint\x18\x04 \x01(\t\x12\x13\n\x0bparticipant\x18\x05 \x01(\t\x12\r\n\x05\x61gent\x18\x06 \x01(\t\x12/\n\x05state\x18\x07 \x01(\x0e\x32 .parley.session.v1.Session.State\x12\x38\n\nend_reason\x18\x08 \x01(\x0e\x32$.parley.session.v1.Session.EndReason\x12-\n\topen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08outbound\x18\x0b \x01(\x08\x12\x0f\n\x07\x65ngaged\x18\x0c \x01(\x08\x12\x1c\n\x14hand_off_destination\x18\r \x01(\t\x12\x17\n\x0fhand_off_reason\x18\x0e \x01(\t\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x0f\n\x0bSTATE_ENDED\x10\x02\x12\x14\n\x10STATE_HANDED_OFF\x10\x03\"\xe5\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x45ND_REASON_ENDED_BY_AGENT\x10\x01\x12\x19\n\x15\x45ND_REASON_SUPERSEDED\x10\x02\x12\x17\n\x13\x45ND_REASON_INACTIVE\x10\x03\x12\x19\n\x15\x45ND_REASON_UNANSWERED\x10\x04\x12\x18\n\x14\x45ND_REASON_OPTED_OUT\x10\x05\x12\x1f\n\x1b\x45ND_REASON_ENDED_BY_REQUEST\x10\x06\x12\x13\n\x0f\x45ND_REASON_LOOP\x10\x07\"\xed\x04\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x11\n\tthread_id\x18\x03 \x01(\t\x12\x10\n\x08position\x18\x04 \x01(\x03\x12\x37\n\tdirection\x18\x05 \x01(\x0e\x32$.parley.session.v1.Message.Direction\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x12\n\nmedia_urls\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03seq\x18\t \x01(\x03\x12\x38\n\x0e\x64\x65livery_state\x18\n \x01(\x0e\x32 .parley.session.v1.DeliveryState\x12\x16\n\x0e\x64\x65livery_error\x18\x0b \x01(\x05\x12\x15\n\rignore_reason\x18\x0c \x01(\t\x12-\n\x04kind\x18\x0e \x01(\x0e\x32\x1f.parley.session.v1.Message.Kind\"\x86\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_REPLY\x10\x01\x12\x11\n\rKIND_FALLBACK\x10\x02\x12\x10\n\x0cKIND_OPENING\x10\x03\x12\x10\n\x0cKIND_WARNING\x10\x04\x12\x10\n\x0cKIND_CLOSING\x10\x05\x12\x0f\n\x0bKIND_PERSON\x10\x06\"U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_INBOUND\x10\x01\x12\x16\n\x12\x44IRECTION_OUTBOUND\x10\x02J\x04\x08\r\x10\x0e\"\xa6\x02\n\x0eInboundMessage\x12+\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x1a.parley.channel.v1.Channel\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x13\n\x0bparticipant\x18\x03 \x01(\t\x12\x11\n\tsource_id\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x12\n\nmedia_urls\x18\x06 \x03(\t\x12\x30\n\x0creceive_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\x12\x33\n\x0copt_out_type\x18\t \x01(\x0e\x32\x1d.parley.session.v1.OptOutType\x12\x0f\n\x07\x66\x65tched\x18\n \x01(\x08\"\x9a\x02\n\rReceiveResult\x12\x39\n\x07outcome\x18\x01 \x01(\x0e\x32(.parley.session.v1.ReceiveResult.Outcome\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xa9\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n\x10OUTCOME_ACCEPTED\x10\x01\x12\x15\n\x11OUTCOME_DUPLICATE\x10\x02\x12\x13\n\x0fOUTCOME_IGNORED\x10\x03\x12\x1a\n\x16OUTCOME_UNKNOWN_NUMBER\x10\x04\x12\x13\n\x0fOUTCOME_INVALID\x10\x05\x12\x12\n\x0eOUTCOME_FAILED\x10\x06\"\xac\x01\n\x0e\x44\x65liveryRecord\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .parley.session.v1.DeliveryState\x12\x11\n\tsource_id\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\x05\x12.\n\nevent_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xe7\x02\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_PENDING\x10\x01\x12\x1a\n\x16\x44\x45LIVERY_STATE_UNKNOWN\x10\x02\x12\x1b\n\x17\x44\x45LIVERY_STATE_ACCEPTED\x10\x03\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x04\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x05\x12\x19\n\x15\x44\x45LIVERY_STATE_FAILED\x10\x06\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNDELIVERED\x10\x07\x12\x1d\n\x19\x44\x45LIVERY_STATE_SUPPRESSED\x10\x08\x12\x1b\n\x17\x44\x45LIVERY_STATE_CANCELED\x10\t\x12\x1a\n\x16\x44\x45LIVERY_STATE_EXPIRED\x10\n\x12\x17\n\x13\x44\x45LIVERY_STATE_HELD\x10\x0b*p\n\nOptOutType\x12\x1c\n\x18OPT_OUT_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11OPT_OUT_TYPE_STOP\x10\x01\x12\x16\n\x12OPT_OUT_TYPE_START\x10\x02\x12\x15\n\x11OPT_OUT_TYPE_HELP\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.session.v1.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DELIVERYSTATE']._serialized_start=1698
-  _globals['_DELIVERYSTATE']._serialized_end=2057
+  _globals['_DELIVERYSTATE']._serialized_start=2261
+  _globals['_DELIVERYSTATE']._serialized_end=2620
+  _globals['_OPTOUTTYPE']._serialized_start=2622
+  _globals['_OPTOUTTYPE']._serialized_end=2734
   _globals['_SESSION']._serialized_start=121
-  _globals['_SESSION']._serialized_end=605
-  _globals['_SESSION_STATE']._serialized_start=470
-  _globals['_SESSION_STATE']._serialized_end=533
-  _globals['_SESSION_ENDREASON']._serialized_start=535
-  _globals['_SESSION_ENDREASON']._serialized_end=605
-  _globals['_MESSAGE']._serialized_start=608
-  _globals['_MESSAGE']._serialized_end=1057
-  _globals['_MESSAGE_DIRECTION']._serialized_start=972
-  _globals['_MESSAGE_DIRECTION']._serialized_end=1057
-  _globals['_INBOUNDMESSAGE']._serialized_start=1060
-  _globals['_INBOUNDMESSAGE']._serialized_end=1284
-  _globals['_RECEIVERESULT']._serialized_start=1287
-  _globals['_RECEIVERESULT']._serialized_end=1569
-  _globals['_RECEIVERESULT_OUTCOME']._serialized_start=1400
-  _globals['_RECEIVERESULT_OUTCOME']._serialized_end=1569
-  _globals['_DELIVERYRECORD']._serialized_start=1571
-  _globals['_DELIVERYRECORD']._serialized_end=1695
+  _globals['_SESSION']._serialized_end=877
+  _globals['_SESSION_STATE']._serialized_start=560
+  _globals['_SESSION_STATE']._serialized_end=645
+  _globals['_SESSION_ENDREASON']._serialized_start=648
+  _globals['_SESSION_ENDREASON']._serialized_end=877
+  _globals['_MESSAGE']._serialized_start=880
+  _globals['_MESSAGE']._serialized_end=1501
+  _globals['_MESSAGE_KIND']._serialized_start=1274
+  _globals['_MESSAGE_KIND']._serialized_end=1408
+  _globals['_MESSAGE_DIRECTION']._serialized_start=1410
+  _globals['_MESSAGE_DIRECTION']._serialized_end=1495
+  _globals['_INBOUNDMESSAGE']._serialized_start=1504
+  _globals['_INBOUNDMESSAGE']._serialized_end=1798
+  _globals['_RECEIVERESULT']._serialized_start=1801
+  _globals['_RECEIVERESULT']._serialized_end=2083
+  _globals['_RECEIVERESULT_OUTCOME']._serialized_start=1914
+  _globals['_RECEIVERESULT_OUTCOME']._serialized_end=2083
+  _globals['_DELIVERYRECORD']._serialized_start=2086
+  _globals['_DELIVERYRECORD']._serialized_end=2258
 # @@protoc_insertion_point(module_scope)

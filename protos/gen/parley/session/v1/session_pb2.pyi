@@ -79,6 +79,26 @@ DELIVERY_STATE_HELD: DeliveryState.ValueType  # 11
 """Not sent: kept for a person to decide."""
 Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
 
+class _OptOutType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OptOutTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OptOutType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OPT_OUT_TYPE_UNSPECIFIED: _OptOutType.ValueType  # 0
+    OPT_OUT_TYPE_STOP: _OptOutType.ValueType  # 1
+    OPT_OUT_TYPE_START: _OptOutType.ValueType  # 2
+    OPT_OUT_TYPE_HELP: _OptOutType.ValueType  # 3
+
+class OptOutType(_OptOutType, metaclass=_OptOutTypeEnumTypeWrapper):
+    """What the provider took a text for. It has answered such a text itself."""
+
+OPT_OUT_TYPE_UNSPECIFIED: OptOutType.ValueType  # 0
+OPT_OUT_TYPE_STOP: OptOutType.ValueType  # 1
+OPT_OUT_TYPE_START: OptOutType.ValueType  # 2
+OPT_OUT_TYPE_HELP: OptOutType.ValueType  # 3
+Global___OptOutType: _TypeAlias = OptOutType  # noqa: Y015
+
 @_typing.final
 class Session(_message.Message):
     """One conversation in a thread."""
@@ -96,6 +116,8 @@ class Session(_message.Message):
         """Takes the thread's messages."""
         STATE_ENDED: Session._State.ValueType  # 2
         """Final. The thread's next message opens another session."""
+        STATE_HANDED_OFF: Session._State.ValueType  # 3
+        """Takes the thread's messages for people; the agent is not called."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper): ...
     STATE_UNSPECIFIED: Session.State.ValueType  # 0
@@ -103,6 +125,8 @@ class Session(_message.Message):
     """Takes the thread's messages."""
     STATE_ENDED: Session.State.ValueType  # 2
     """Final. The thread's next message opens another session."""
+    STATE_HANDED_OFF: Session.State.ValueType  # 3
+    """Takes the thread's messages for people; the agent is not called."""
 
     class _EndReason:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -113,6 +137,18 @@ class Session(_message.Message):
         END_REASON_UNSPECIFIED: Session._EndReason.ValueType  # 0
         END_REASON_ENDED_BY_AGENT: Session._EndReason.ValueType  # 1
         """The agent hung up."""
+        END_REASON_SUPERSEDED: Session._EndReason.ValueType  # 2
+        """StartSession opened another one in its place."""
+        END_REASON_INACTIVE: Session._EndReason.ValueType  # 3
+        """The participant did not answer the warning, or the warning could not be sent."""
+        END_REASON_UNANSWERED: Session._EndReason.ValueType  # 4
+        """The participant never answered the text that opened it."""
+        END_REASON_OPTED_OUT: Session._EndReason.ValueType  # 5
+        """The participant opted out."""
+        END_REASON_ENDED_BY_REQUEST: Session._EndReason.ValueType  # 6
+        """EndSession."""
+        END_REASON_LOOP: Session._EndReason.ValueType  # 7
+        """More turns in a short time than a person takes."""
 
     class EndReason(_EndReason, metaclass=_EndReasonEnumTypeWrapper):
         """Why a session ended."""
@@ -120,6 +156,18 @@ class Session(_message.Message):
     END_REASON_UNSPECIFIED: Session.EndReason.ValueType  # 0
     END_REASON_ENDED_BY_AGENT: Session.EndReason.ValueType  # 1
     """The agent hung up."""
+    END_REASON_SUPERSEDED: Session.EndReason.ValueType  # 2
+    """StartSession opened another one in its place."""
+    END_REASON_INACTIVE: Session.EndReason.ValueType  # 3
+    """The participant did not answer the warning, or the warning could not be sent."""
+    END_REASON_UNANSWERED: Session.EndReason.ValueType  # 4
+    """The participant never answered the text that opened it."""
+    END_REASON_OPTED_OUT: Session.EndReason.ValueType  # 5
+    """The participant opted out."""
+    END_REASON_ENDED_BY_REQUEST: Session.EndReason.ValueType  # 6
+    """EndSession."""
+    END_REASON_LOOP: Session.EndReason.ValueType  # 7
+    """More turns in a short time than a person takes."""
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
     THREAD_ID_FIELD_NUMBER: _builtins.int
@@ -131,6 +179,10 @@ class Session(_message.Message):
     END_REASON_FIELD_NUMBER: _builtins.int
     OPEN_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    OUTBOUND_FIELD_NUMBER: _builtins.int
+    ENGAGED_FIELD_NUMBER: _builtins.int
+    HAND_OFF_DESTINATION_FIELD_NUMBER: _builtins.int
+    HAND_OFF_REASON_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """UUID."""
     thread_id: _builtins.str
@@ -145,6 +197,13 @@ class Session(_message.Message):
     state: Global___Session.State.ValueType
     end_reason: Global___Session.EndReason.ValueType
     """Set when state is STATE_ENDED."""
+    outbound: _builtins.bool
+    """Whether one of our texts opened it (StartSession)."""
+    engaged: _builtins.bool
+    """Whether the participant has written in it."""
+    hand_off_destination: _builtins.str
+    """What the agent said when it last handed the session over, or nothing."""
+    hand_off_reason: _builtins.str
     @_builtins.property
     def open_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -164,10 +223,14 @@ class Session(_message.Message):
         end_reason: Global___Session.EndReason.ValueType = ...,
         open_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        outbound: _builtins.bool = ...,
+        engaged: _builtins.bool = ...,
+        hand_off_destination: _builtins.str = ...,
+        hand_off_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "open_time", b"open_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "channel", b"channel", "end_reason", b"end_reason", "end_time", b"end_time", "endpoint", b"endpoint", "open_time", b"open_time", "participant", b"participant", "session_id", b"session_id", "state", b"state", "thread_id", b"thread_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "channel", b"channel", "end_reason", b"end_reason", "end_time", b"end_time", "endpoint", b"endpoint", "engaged", b"engaged", "hand_off_destination", b"hand_off_destination", "hand_off_reason", b"hand_off_reason", "open_time", b"open_time", "outbound", b"outbound", "participant", b"participant", "session_id", b"session_id", "state", b"state", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -178,6 +241,39 @@ class Message(_message.Message):
     """One text of a thread."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Message._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Message._Kind.ValueType  # 0
+        KIND_REPLY: Message._Kind.ValueType  # 1
+        """What the agent said in a turn."""
+        KIND_FALLBACK: Message._Kind.ValueType  # 2
+        """The agent failed or was away; its fallback text was sent instead of a reply."""
+        KIND_OPENING: Message._Kind.ValueType  # 3
+        """The text of StartSession."""
+        KIND_WARNING: Message._Kind.ValueType  # 4
+        KIND_CLOSING: Message._Kind.ValueType  # 5
+        KIND_PERSON: Message._Kind.ValueType  # 6
+        """Written by a person (SendMessage)."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What an outbound message is."""
+
+    KIND_UNSPECIFIED: Message.Kind.ValueType  # 0
+    KIND_REPLY: Message.Kind.ValueType  # 1
+    """What the agent said in a turn."""
+    KIND_FALLBACK: Message.Kind.ValueType  # 2
+    """The agent failed or was away; its fallback text was sent instead of a reply."""
+    KIND_OPENING: Message.Kind.ValueType  # 3
+    """The text of StartSession."""
+    KIND_WARNING: Message.Kind.ValueType  # 4
+    KIND_CLOSING: Message.Kind.ValueType  # 5
+    KIND_PERSON: Message.Kind.ValueType  # 6
+    """Written by a person (SendMessage)."""
 
     class _Direction:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -206,7 +302,7 @@ class Message(_message.Message):
     DELIVERY_STATE_FIELD_NUMBER: _builtins.int
     DELIVERY_ERROR_FIELD_NUMBER: _builtins.int
     IGNORE_REASON_FIELD_NUMBER: _builtins.int
-    FALLBACK_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """UUID."""
     session_id: _builtins.str
@@ -224,9 +320,11 @@ class Message(_message.Message):
     delivery_error: _builtins.int
     """The provider's error code where delivery failed, else 0."""
     ignore_reason: _builtins.str
-    """Why an inbound message was stored but not given to the agent; empty otherwise."""
-    fallback: _builtins.bool
-    """Set where the agent failed and its fallback text was sent instead of a reply."""
+    """Why an inbound message was stored but not given to the agent; empty otherwise. One of: stop, start, help,
+    opted_out, handed_off, text_limit, repeat_limit, turn_limit, own_number, no_reply_path, too_old.
+    """
+    kind: Global___Message.Kind.ValueType
+    """Unspecified for inbound messages."""
     @_builtins.property
     def media_urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -246,11 +344,11 @@ class Message(_message.Message):
         delivery_state: Global___DeliveryState.ValueType = ...,
         delivery_error: _builtins.int = ...,
         ignore_reason: _builtins.str = ...,
-        fallback: _builtins.bool = ...,
+        kind: Global___Message.Kind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delivery_error", b"delivery_error", "delivery_state", b"delivery_state", "direction", b"direction", "fallback", b"fallback", "ignore_reason", b"ignore_reason", "media_urls", b"media_urls", "message_id", b"message_id", "position", b"position", "seq", b"seq", "session_id", b"session_id", "text", b"text", "thread_id", b"thread_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delivery_error", b"delivery_error", "delivery_state", b"delivery_state", "direction", b"direction", "ignore_reason", b"ignore_reason", "kind", b"kind", "media_urls", b"media_urls", "message_id", b"message_id", "position", b"position", "seq", b"seq", "session_id", b"session_id", "text", b"text", "thread_id", b"thread_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -258,7 +356,7 @@ Global___Message: _TypeAlias = Message  # noqa: Y015
 
 @_typing.final
 class InboundMessage(_message.Message):
-    """One text from a participant, as the gateway verified it."""
+    """One text from a participant, as the gateway verified it, or as the notifier found it in the provider's list."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -270,23 +368,30 @@ class InboundMessage(_message.Message):
     MEDIA_URLS_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    OPT_OUT_TYPE_FIELD_NUMBER: _builtins.int
+    FETCHED_FIELD_NUMBER: _builtins.int
     channel: _channel_pb2.Channel.ValueType
     """Required."""
     endpoint: _builtins.str
-    """Required. Our side: the E.164 number that was texted."""
+    """Required. Our side: the E.164 number that was texted; on web chat the agent's name."""
     participant: _builtins.str
-    """Required. Their side."""
+    """Required. Their side: a number; on web chat the visitor's id."""
     source_id: _builtins.str
     """Required. The provider's id of this text, opaque here: a second message with the same one is a duplicate."""
     text: _builtins.str
     """May be empty when there is media."""
     traceparent: _builtins.str
     """W3C trace context, or empty."""
+    opt_out_type: Global___OptOutType.ValueType
+    fetched: _builtins.bool
+    """Found in the provider's list: `receive_time` is the provider's own and counts over what was known."""
     @_builtins.property
     def media_urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
-        """Required. When the gateway received it."""
+        """When it came, as exactly as the caller knows: when the gateway received it, or the provider's own time. Default: now.
+        Opt-outs are ordered by it.
+        """
 
     def __init__(
         self,
@@ -299,10 +404,12 @@ class InboundMessage(_message.Message):
         media_urls: _abc.Iterable[_builtins.str] | None = ...,
         receive_time: _timestamp_pb2.Timestamp | None = ...,
         traceparent: _builtins.str = ...,
+        opt_out_type: Global___OptOutType.ValueType = ...,
+        fetched: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "endpoint", b"endpoint", "media_urls", b"media_urls", "participant", b"participant", "receive_time", b"receive_time", "source_id", b"source_id", "text", b"text", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "endpoint", b"endpoint", "fetched", b"fetched", "media_urls", b"media_urls", "opt_out_type", b"opt_out_type", "participant", b"participant", "receive_time", b"receive_time", "source_id", b"source_id", "text", b"text", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,7 +435,7 @@ class ReceiveResult(_message.Message):
         OUTCOME_IGNORED: ReceiveResult._Outcome.ValueType  # 3
         """Stored, and no agent will be given it."""
         OUTCOME_UNKNOWN_NUMBER: ReceiveResult._Outcome.ValueType  # 4
-        """Not stored: `endpoint` is not a registered number."""
+        """Not stored: `endpoint` is not a registered number, or the text is older than the number's ingest_from."""
         OUTCOME_INVALID: ReceiveResult._Outcome.ValueType  # 5
         """Not stored: a field is missing or malformed; `detail` names it."""
         OUTCOME_FAILED: ReceiveResult._Outcome.ValueType  # 6
@@ -343,7 +450,7 @@ class ReceiveResult(_message.Message):
     OUTCOME_IGNORED: ReceiveResult.Outcome.ValueType  # 3
     """Stored, and no agent will be given it."""
     OUTCOME_UNKNOWN_NUMBER: ReceiveResult.Outcome.ValueType  # 4
-    """Not stored: `endpoint` is not a registered number."""
+    """Not stored: `endpoint` is not a registered number, or the text is older than the number's ingest_from."""
     OUTCOME_INVALID: ReceiveResult.Outcome.ValueType  # 5
     """Not stored: a field is missing or malformed; `detail` names it."""
     OUTCOME_FAILED: ReceiveResult.Outcome.ValueType  # 6
@@ -381,6 +488,7 @@ class DeliveryRecord(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     SOURCE_ID_FIELD_NUMBER: _builtins.int
     ERROR_CODE_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """Required. UUID."""
     state: Global___DeliveryState.ValueType
@@ -389,6 +497,10 @@ class DeliveryRecord(_message.Message):
     """The provider's id of the text, opaque here, once there is one."""
     error_code: _builtins.int
     """The provider's error code, or 0."""
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp:
+        """Of what moment this is true: for SUPPRESSED, when the send began that the provider refused. Default: now."""
+
     def __init__(
         self,
         *,
@@ -396,10 +508,11 @@ class DeliveryRecord(_message.Message):
         state: Global___DeliveryState.ValueType = ...,
         source_id: _builtins.str = ...,
         error_code: _builtins.int = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_code", b"error_code", "message_id", b"message_id", "source_id", b"source_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_code", b"error_code", "event_time", b"event_time", "message_id", b"message_id", "source_id", b"source_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -46,6 +46,41 @@ class SessionServiceStub:
                 request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.RecordDeliveriesRequest.SerializeToString,
                 response_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.RecordDeliveriesResponse.FromString,
                 _registered_method=True)
+        self.StartSession = channel.unary_unary(
+                '/parley.session.v1.SessionService/StartSession',
+                request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.StartSessionRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.StartSessionResponse.FromString,
+                _registered_method=True)
+        self.SendMessage = channel.unary_unary(
+                '/parley.session.v1.SessionService/SendMessage',
+                request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.SendMessageRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.SendMessageResponse.FromString,
+                _registered_method=True)
+        self.EndSession = channel.unary_unary(
+                '/parley.session.v1.SessionService/EndSession',
+                request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.EndSessionRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.EndSessionResponse.FromString,
+                _registered_method=True)
+        self.HandOffSession = channel.unary_unary(
+                '/parley.session.v1.SessionService/HandOffSession',
+                request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.HandOffSessionRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.HandOffSessionResponse.FromString,
+                _registered_method=True)
+        self.ResumeSession = channel.unary_unary(
+                '/parley.session.v1.SessionService/ResumeSession',
+                request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.ResumeSessionRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.ResumeSessionResponse.FromString,
+                _registered_method=True)
+        self.TimeOutSessions = channel.unary_unary(
+                '/parley.session.v1.SessionService/TimeOutSessions',
+                request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.TimeOutSessionsRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.TimeOutSessionsResponse.FromString,
+                _registered_method=True)
+        self.WatchSession = channel.unary_stream(
+                '/parley.session.v1.SessionService/WatchSession',
+                request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.WatchSessionRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.WatchSessionResponse.FromString,
+                _registered_method=True)
         self.GetSession = channel.unary_unary(
                 '/parley.session.v1.SessionService/GetSession',
                 request_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.GetSessionRequest.SerializeToString,
@@ -85,6 +120,61 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartSession(self, request, context):
+        """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
+        request_id. Errors: INVALID_ARGUMENT (the field is named), NOT_FOUND (NO_NUMBER: no number of the agent can send),
+        FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
+        something else).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendMessage(self, request, context):
+        """Sends a person's text in a session. Idempotent by request_id. Errors: NOT_FOUND (SESSION_NOT_FOUND),
+        FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndSession(self, request, context):
+        """Ends a session as ENDED_BY_REQUEST. Ending an ended session changes nothing. Errors: NOT_FOUND (SESSION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HandOffSession(self, request, context):
+        """Pauses the agent and leaves the session to people. Handing over again changes nothing. Errors: NOT_FOUND
+        (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_ENDED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeSession(self, request, context):
+        """Gives a session back to its agent, from the participant's next text on. Errors: as HandOffSession.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TimeOutSessions(self, request, context):
+        """Decides sessions whose due time has come: warns, ends, or lets them be. Called by the notifier's timeout job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchSession(self, request, context):
+        """Sends the session, its messages, and then every change of them, until the session has ended and all its deliveries
+        are final. A message comes again when its state changes. Errors: as GetSession.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSession(self, request, context):
         """Errors: NOT_FOUND (SESSION_NOT_FOUND), INVALID_ARGUMENT (session_id is not a UUID).
         """
@@ -118,6 +208,41 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.RecordDeliveries,
                     request_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.RecordDeliveriesRequest.FromString,
                     response_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.RecordDeliveriesResponse.SerializeToString,
+            ),
+            'StartSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartSession,
+                    request_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.StartSessionRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.StartSessionResponse.SerializeToString,
+            ),
+            'SendMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendMessage,
+                    request_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.SendMessageRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'EndSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSession,
+                    request_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.EndSessionRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.EndSessionResponse.SerializeToString,
+            ),
+            'HandOffSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.HandOffSession,
+                    request_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.HandOffSessionRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.HandOffSessionResponse.SerializeToString,
+            ),
+            'ResumeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeSession,
+                    request_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.ResumeSessionRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.ResumeSessionResponse.SerializeToString,
+            ),
+            'TimeOutSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.TimeOutSessions,
+                    request_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.TimeOutSessionsRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.TimeOutSessionsResponse.SerializeToString,
+            ),
+            'WatchSession': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSession,
+                    request_deserializer=parley_dot_session_dot_v1_dot_session__service__pb2.WatchSessionRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_session__service__pb2.WatchSessionResponse.SerializeToString,
             ),
             'GetSession': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSession,
@@ -191,6 +316,195 @@ class SessionService:
             '/parley.session.v1.SessionService/RecordDeliveries',
             parley_dot_session_dot_v1_dot_session__service__pb2.RecordDeliveriesRequest.SerializeToString,
             parley_dot_session_dot_v1_dot_session__service__pb2.RecordDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.SessionService/StartSession',
+            parley_dot_session_dot_v1_dot_session__service__pb2.StartSessionRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_session__service__pb2.StartSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.SessionService/SendMessage',
+            parley_dot_session_dot_v1_dot_session__service__pb2.SendMessageRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_session__service__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.SessionService/EndSession',
+            parley_dot_session_dot_v1_dot_session__service__pb2.EndSessionRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_session__service__pb2.EndSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HandOffSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.SessionService/HandOffSession',
+            parley_dot_session_dot_v1_dot_session__service__pb2.HandOffSessionRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_session__service__pb2.HandOffSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.SessionService/ResumeSession',
+            parley_dot_session_dot_v1_dot_session__service__pb2.ResumeSessionRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_session__service__pb2.ResumeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TimeOutSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.SessionService/TimeOutSessions',
+            parley_dot_session_dot_v1_dot_session__service__pb2.TimeOutSessionsRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_session__service__pb2.TimeOutSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/parley.session.v1.SessionService/WatchSession',
+            parley_dot_session_dot_v1_dot_session__service__pb2.WatchSessionRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_session__service__pb2.WatchSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

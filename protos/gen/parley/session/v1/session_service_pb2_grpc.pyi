@@ -44,6 +44,30 @@ class SessionServiceStub:
     """Stores what became of outbound messages. Idempotent; the highest rank wins. Records of messages that are not
     known are dropped.
     """
+    StartSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.StartSessionRequest, _session_service_pb2.StartSessionResponse]
+    """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
+    request_id. Errors: INVALID_ARGUMENT (the field is named), NOT_FOUND (NO_NUMBER: no number of the agent can send),
+    FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
+    something else).
+    """
+    SendMessage: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.SendMessageRequest, _session_service_pb2.SendMessageResponse]
+    """Sends a person's text in a session. Idempotent by request_id. Errors: NOT_FOUND (SESSION_NOT_FOUND),
+    FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT).
+    """
+    EndSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.EndSessionRequest, _session_service_pb2.EndSessionResponse]
+    """Ends a session as ENDED_BY_REQUEST. Ending an ended session changes nothing. Errors: NOT_FOUND (SESSION_NOT_FOUND)."""
+    HandOffSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.HandOffSessionRequest, _session_service_pb2.HandOffSessionResponse]
+    """Pauses the agent and leaves the session to people. Handing over again changes nothing. Errors: NOT_FOUND
+    (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_ENDED).
+    """
+    ResumeSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ResumeSessionRequest, _session_service_pb2.ResumeSessionResponse]
+    """Gives a session back to its agent, from the participant's next text on. Errors: as HandOffSession."""
+    TimeOutSessions: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.TimeOutSessionsRequest, _session_service_pb2.TimeOutSessionsResponse]
+    """Decides sessions whose due time has come: warns, ends, or lets them be. Called by the notifier's timeout job."""
+    WatchSession: _grpc.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]
+    """Sends the session, its messages, and then every change of them, until the session has ended and all its deliveries
+    are final. A message comes again when its state changes. Errors: as GetSession.
+    """
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]
     """Errors: NOT_FOUND (SESSION_NOT_FOUND), INVALID_ARGUMENT (session_id is not a UUID)."""
     ListSessions: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListSessionsRequest, _session_service_pb2.ListSessionsResponse]
@@ -66,6 +90,30 @@ class SessionServiceAsyncStub(SessionServiceStub):
     RecordDeliveries: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RecordDeliveriesRequest, _session_service_pb2.RecordDeliveriesResponse]  # type: ignore[assignment]
     """Stores what became of outbound messages. Idempotent; the highest rank wins. Records of messages that are not
     known are dropped.
+    """
+    StartSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.StartSessionRequest, _session_service_pb2.StartSessionResponse]  # type: ignore[assignment]
+    """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
+    request_id. Errors: INVALID_ARGUMENT (the field is named), NOT_FOUND (NO_NUMBER: no number of the agent can send),
+    FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
+    something else).
+    """
+    SendMessage: _aio.UnaryUnaryMultiCallable[_session_service_pb2.SendMessageRequest, _session_service_pb2.SendMessageResponse]  # type: ignore[assignment]
+    """Sends a person's text in a session. Idempotent by request_id. Errors: NOT_FOUND (SESSION_NOT_FOUND),
+    FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT).
+    """
+    EndSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.EndSessionRequest, _session_service_pb2.EndSessionResponse]  # type: ignore[assignment]
+    """Ends a session as ENDED_BY_REQUEST. Ending an ended session changes nothing. Errors: NOT_FOUND (SESSION_NOT_FOUND)."""
+    HandOffSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.HandOffSessionRequest, _session_service_pb2.HandOffSessionResponse]  # type: ignore[assignment]
+    """Pauses the agent and leaves the session to people. Handing over again changes nothing. Errors: NOT_FOUND
+    (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_ENDED).
+    """
+    ResumeSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ResumeSessionRequest, _session_service_pb2.ResumeSessionResponse]  # type: ignore[assignment]
+    """Gives a session back to its agent, from the participant's next text on. Errors: as HandOffSession."""
+    TimeOutSessions: _aio.UnaryUnaryMultiCallable[_session_service_pb2.TimeOutSessionsRequest, _session_service_pb2.TimeOutSessionsResponse]  # type: ignore[assignment]
+    """Decides sessions whose due time has come: warns, ends, or lets them be. Called by the notifier's timeout job."""
+    WatchSession: _aio.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]  # type: ignore[assignment]
+    """Sends the session, its messages, and then every change of them, until the session has ended and all its deliveries
+    are final. A message comes again when its state changes. Errors: as GetSession.
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]  # type: ignore[assignment]
     """Errors: NOT_FOUND (SESSION_NOT_FOUND), INVALID_ARGUMENT (session_id is not a UUID)."""
@@ -98,6 +146,72 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_session_service_pb2.RecordDeliveriesResponse, _abc.Awaitable[_session_service_pb2.RecordDeliveriesResponse]]:
         """Stores what became of outbound messages. Idempotent; the highest rank wins. Records of messages that are not
         known are dropped.
+        """
+
+    @_abc_1.abstractmethod
+    def StartSession(
+        self,
+        request: _session_service_pb2.StartSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.StartSessionResponse, _abc.Awaitable[_session_service_pb2.StartSessionResponse]]:
+        """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
+        request_id. Errors: INVALID_ARGUMENT (the field is named), NOT_FOUND (NO_NUMBER: no number of the agent can send),
+        FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
+        something else).
+        """
+
+    @_abc_1.abstractmethod
+    def SendMessage(
+        self,
+        request: _session_service_pb2.SendMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.SendMessageResponse, _abc.Awaitable[_session_service_pb2.SendMessageResponse]]:
+        """Sends a person's text in a session. Idempotent by request_id. Errors: NOT_FOUND (SESSION_NOT_FOUND),
+        FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT).
+        """
+
+    @_abc_1.abstractmethod
+    def EndSession(
+        self,
+        request: _session_service_pb2.EndSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.EndSessionResponse, _abc.Awaitable[_session_service_pb2.EndSessionResponse]]:
+        """Ends a session as ENDED_BY_REQUEST. Ending an ended session changes nothing. Errors: NOT_FOUND (SESSION_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def HandOffSession(
+        self,
+        request: _session_service_pb2.HandOffSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.HandOffSessionResponse, _abc.Awaitable[_session_service_pb2.HandOffSessionResponse]]:
+        """Pauses the agent and leaves the session to people. Handing over again changes nothing. Errors: NOT_FOUND
+        (SESSION_NOT_FOUND), FAILED_PRECONDITION (SESSION_ENDED).
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeSession(
+        self,
+        request: _session_service_pb2.ResumeSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.ResumeSessionResponse, _abc.Awaitable[_session_service_pb2.ResumeSessionResponse]]:
+        """Gives a session back to its agent, from the participant's next text on. Errors: as HandOffSession."""
+
+    @_abc_1.abstractmethod
+    def TimeOutSessions(
+        self,
+        request: _session_service_pb2.TimeOutSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.TimeOutSessionsResponse, _abc.Awaitable[_session_service_pb2.TimeOutSessionsResponse]]:
+        """Decides sessions whose due time has come: warns, ends, or lets them be. Called by the notifier's timeout job."""
+
+    @_abc_1.abstractmethod
+    def WatchSession(
+        self,
+        request: _session_service_pb2.WatchSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_session_service_pb2.WatchSessionResponse], _abc.AsyncIterator[_session_service_pb2.WatchSessionResponse]]:
+        """Sends the session, its messages, and then every change of them, until the session has ended and all its deliveries
+        are final. A message comes again when its state changes. Errors: as GetSession.
         """
 
     @_abc_1.abstractmethod
