@@ -26,6 +26,8 @@ def start(conv):
 def respond(conv, message):
     text = message.lower().replace("’", "'").strip()
     found = understanding.intents(text)
+    if "person" in found:
+        return fetch_person(conv)
     if "cancel" in found:
         return cancel(conv)
     if found & {"hours", "prices", "place", "recall"} and not names_a_visit(text, found):
@@ -119,6 +121,20 @@ def cancel(conv):
     return f"Done, your {visit.service} {spoken_start(visit.start)} is cancelled. Anything else?"
 
 
+# --- people ------------------------------------------------------------------------------------------------------
+
+
+def fetch_person(conv):
+    """The session goes to the salon's staff, who answer in the same thread; out of hours it stays here."""
+    if not diary.is_open(now()):
+        opens = spoken_start(diary.next_opening(now()))
+        return f"There's nobody at the salon until {opens}. I can book your visit, though."
+    visit = conv.state.visit
+    reason = f"asks for a person; {visit.service} {spoken_start(visit.start)}" if visit else "asks for a person"
+    utterance = "Of course. Somebody from the salon will answer you here in a moment."
+    return {"utterance": utterance, "handoff": {"destination": "salon", "reason": reason}}
+
+
 # --- questions and small talk -------------------------------------------------------------------------------------
 
 
@@ -142,7 +158,7 @@ def answer(conv, text, found):
 
 def small_talk(conv, found):
     if "who" in found:
-        return "I'm Rosa, Clip & Co's automated desk. For a person, call the salon while we're open."
+        return "I'm Rosa, Clip & Co's automated desk. If you'd rather text with a person, just say so."
     if "well" in found:
         return "Very well, thank you! What can I do for your hair today?"
     if "yes" in found:

@@ -11,7 +11,11 @@ SERVICES = {
     "colour": r"colou?r|highlights|dye",
     "haircut": r"hair.?cut|hair cut|\bcut\b|\btrim\b",
 }
+PERSON = "(person|human|stylist|receptionist|manager|owner)"
+LEADING = "( (me|us|to|with|a|an|the|your|real|live|actual))"
 INTENTS = {
+    "person": rf"\b(talk|speak|chat|text){LEADING}* ({PERSON}|some(one|body))\b"
+    rf"|\b(want|need|get|fetch|prefer){LEADING}* {PERSON}\b|^(a )?(real )?{PERSON}( please)?\W*$",
     "cancel": r"\b(cancel|call (it|that) off|can'?t (make|come))",
     "move": r"\b(move|re-?schedul\w*|change|push|shift|later|earlier|instead)\b|^(can|could) (we|you|i) (do|make)",
     "recall": r"\b(when|what time|which day)\b.*\b(my|am i|i'm)\b|\bdo i have\b|\bremind me\b|\bmy (visit|booking)",

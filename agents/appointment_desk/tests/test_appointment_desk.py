@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from parley_agent.domain.hand_off import HandOff
 from parley_agent.testing import Chat
 
 MORNING = datetime(2026, 3, 4, 10, 0)
@@ -127,7 +128,7 @@ def test_a_refused_move_leaves_the_visit_as_it_was(opened: Opened) -> None:
         ("how much is a haircut?", "Haircut $38, beard trim $18, blow-dry $30, colour $85."),
         ("where are you", "We're at 12 Mill Lane, next to the old cinema. There's parking behind the building."),
         ("how are you?", "Very well, thank you! What can I do for your hair today?"),
-        ("are you a robot?", "I'm Rosa, Clip & Co's automated desk. For a person, call the salon while we're open."),
+        ("are you a robot?", "I'm Rosa, Clip & Co's automated desk. If you'd rather text with a person, just say so."),
         ("do I have a booking?", "You have no visit booked with me yet. Shall I book one?"),
         ("cancel my visit", "You have no visit booked with me, so there's nothing to cancel. Shall I book one?"),
         ("🦄", "Sorry, I didn't get that. I can book, move or cancel a visit, or tell you our hours and prices."),
@@ -141,6 +142,55 @@ def test_yes_to_an_offer_begins_a_booking(opened: Opened) -> None:
     chat = opened()
     say(chat, "do I have a booking?")
     assert say(chat, "yes please").startswith("Happy to. What would you like?")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I want to talk to a person",
+        "can I speak to someone please",
+        "cancel that, get me a human!",
+        "A real person please",
+        "could I chat with your stylist",
+    ],
+)
+def test_somebody_who_wants_a_person_gets_one(opened: Opened, text: str) -> None:
+    chat = opened()
+    say(chat, "haircut tomorrow at 3pm")
+    assert say(chat, text) == "Of course. Somebody from the salon will answer you here in a moment."
+    assert chat.handed_off == HandOff("salon", "asks for a person; haircut tomorrow at 3pm")
+    assert not chat.hung_up
+    assert chat.state.visit is not None
+    assert chat.text("are you there?") == []
+
+
+def test_the_desk_goes_on_when_people_give_the_session_back(opened: Opened) -> None:
+    chat = opened()
+    say(chat, "haircut tomorrow at 3pm")
+    say(chat, "talk to a human")
+    chat.text("is the parking free?")
+    chat.write("It is!")
+    chat.resume()
+    assert say(chat, "when is my appointment?") == "Your haircut is tomorrow at 3pm. See you then!"
+    assert chat.handed_off is None
+
+
+def test_out_of_hours_nobody_is_fetched(opened: Opened) -> None:
+    chat = opened(NIGHT)
+    say(chat, "hi")
+    assert say(chat, "I need to talk to a person") == (
+        "There's nobody at the salon until tomorrow at 9am. I can book your visit, though."
+    )
+    assert chat.handed_off is None
+
+
+@pytest.mark.parametrize(
+    "text", ["is it 38 per person?", "I want a haircut for a person with curls", "I need someone to cut my hair"]
+)
+def test_a_person_may_be_mentioned(opened: Opened, text: str) -> None:
+    chat = opened()
+    chat.text(text)
+    assert chat.handed_off is None
 
 
 @pytest.mark.parametrize("text", ["thanks", "Thank you, bye!", "that's all"])

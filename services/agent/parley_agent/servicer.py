@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from parley.agent.v1 import agent_pb2 as pb
 from parley.agent.v1 import agent_service_pb2, agent_service_pb2_grpc
 from parley.channel.v1 import channel_pb2
+from parley_agent.domain.agent_yaml import SessionSettings
 from parley_agent.domain.turn import END, MESSAGE, START, Ran, Turn
 from parley_agent.handlers.describe_agent import DescribeAgent
 from parley_agent.handlers.run_turn import RunTurn
@@ -21,10 +22,16 @@ from parley_chassis.errors import InvalidArgument, ParleyError
 CHANNELS: Mapping[int, str] = {channel_pb2.CHANNEL_SMS: "sms", channel_pb2.CHANNEL_WEB_CHAT: "webchat"}
 ROLES: Mapping[int, str] = {pb.ROLE_USER: "user", pb.ROLE_AGENT: "agent"}
 GREETINGS = {
-    "": pb.GREETING_UNSPECIFIED,
+    None: pb.GREETING_UNSPECIFIED,
     "greet": pb.GREETING_GREET,
     "answer": pb.GREETING_ANSWER,
     "greet_and_answer": pb.GREETING_GREET_AND_ANSWER,
+}
+ON_OPEN_SESSION = {
+    None: pb.ON_OPEN_SESSION_UNSPECIFIED,
+    "supersede": pb.ON_OPEN_SESSION_SUPERSEDE,
+    "join": pb.ON_OPEN_SESSION_JOIN,
+    "reject": pb.ON_OPEN_SESSION_REJECT,
 }
 MAX_FRAME = 512 * 1024
 """Bytes of outcomes after which a frame is closed; one outcome is never larger than its state and replies may be."""
@@ -46,7 +53,7 @@ class AgentServicer(agent_service_pb2_grpc.AgentServiceServicer):
 
     async def RunTurn(self, request: pb.RunTurnRequest, context: Any) -> pb.RunTurnResponse:  # noqa: N802
         ran = await self._begin(request)
-        return pb.RunTurnResponse(replies=ran.replies, state=ran.state, hang_up=ran.hang_up)
+        return _response(ran)
 
     async def RunTurns(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.RunTurnsRequest], context: Any
@@ -127,9 +134,15 @@ class Outcomes:
         elif (error := done.exception()) is not None:
             self.add(_failed(request, error))
         else:
-            ran = done.result()
-            response = pb.RunTurnResponse(replies=ran.replies, state=ran.state, hang_up=ran.hang_up)
+            response = _response(done.result())
             self.add(pb.TurnOutcome(turn_id=request.turn_id, fence=request.fence, response=response))
+
+
+def _response(ran: Ran) -> pb.RunTurnResponse:
+    response = pb.RunTurnResponse(replies=ran.replies, state=ran.state, hang_up=ran.hang_up)
+    if ran.hand_off is not None:
+        response.hand_off.CopyFrom(pb.HandOff(destination=ran.hand_off.destination, reason=ran.hand_off.reason))
+    return response
 
 
 def _failed(request: pb.RunTurnRequest, error: BaseException) -> pb.TurnOutcome:
@@ -142,11 +155,36 @@ INTERNAL = grpc.StatusCode.INTERNAL
 
 
 def _described(agent: ServedAgent) -> pb.DescribeAgentResponse:
-    profile = agent.profile
-    settings = pb.AgentSettings(greeting=GREETINGS[profile.greeting_mode], fallback_text=profile.fallback_text)
-    if profile.settle is not None:
-        settings.settle.FromMicroseconds(round(profile.settle * 1e6))
-    return pb.DescribeAgentResponse(agent=profile.name, version=agent.version, settings=settings, serves_run_turns=True)
+    settings = _settings(agent.profile.sessions)
+    return pb.DescribeAgentResponse(
+        agent=agent.profile.name, version=agent.version, settings=settings, serves_run_turns=True
+    )
+
+
+def _settings(said: SessionSettings) -> pb.AgentSettings:
+    """What the agent does not say stays unset."""
+    return pb.AgentSettings(
+        greeting=GREETINGS[said.greeting],
+        settle=_duration(said.settle),
+        fallback_text=said.fallback_text,
+        on_open_session=ON_OPEN_SESSION[said.on_open_session],
+        inactive_after=_duration(said.inactive_after),
+        grace=_duration(said.grace),
+        warning_text=said.warning_text,
+        closing_text=said.closing_text,
+        unengaged_ttl=_duration(said.unengaged_ttl),
+        text_limit=said.text_limit,
+        repeat_limit=said.repeat_limit,
+        turn_limit=said.turn_limit,
+    )
+
+
+def _duration(seconds: float | None) -> Duration | None:
+    if seconds is None:
+        return None
+    duration = Duration()
+    duration.FromMicroseconds(round(seconds * 1e6))
+    return duration
 
 
 def _seconds(timeout: Duration) -> float:
@@ -181,7 +219,9 @@ def _turn(request: pb.RunTurnRequest) -> Turn:
     elif turn.event == START:
         turn.texts = _texts(request.start.texts)
         turn.greet, turn.answer = request.start.greet, request.start.answer
-    elif turn.event != END:
+    elif turn.event == END:
+        turn.end_reason = request.end.reason
+    else:
         raise InvalidArgument("event is missing: set start, message or end", field="event")
     return turn
 

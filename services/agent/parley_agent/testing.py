@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from parley_agent.adapters.agent_directory import read_agents
+from parley_agent.domain.hand_off import HandOff
 from parley_agent.domain.turn import END, MESSAGE, START, Turn
 from parley_agent.sandbox.conv import State
 from parley_agent.sandbox.program import Fault, Program
@@ -38,6 +39,8 @@ class Chat:
         self.history: list[tuple[str, str]] = []
         """("user" or "agent", text) of this session, oldest first."""
         self.hung_up = False
+        self.handed_off: HandOff | None = None
+        """Where the agent has handed the session off to; until resume() it hears of no text."""
         self._started = self._reached_out = False
         self._state = ""
         self._turns = self._sessions = 0
@@ -46,10 +49,16 @@ class Chat:
         self._open()
 
     def text(self, *texts: str) -> list[str]:
-        """What the agent sends back to `texts`, sent in one go. After a hang-up they open a new session."""
+        """What the agent sends back to `texts`, sent in one go: nothing while people have the session.
+
+        After a hang-up they open a new session.
+        """
         if self.hung_up:
             self._open()
-        mode = self._agent.profile.greeting_mode or "greet"
+        if self.handed_off is not None:
+            self.history += [("user", text) for text in texts]
+            return []
+        mode = self._agent.profile.sessions.greeting or "greet"
         turn = self._turn(MESSAGE if self._started else START, texts)
         turn.greet = mode != "answer" and not self._reached_out
         turn.answer = mode != "greet" or self._reached_out
@@ -62,9 +71,22 @@ class Chat:
         self._reached_out = True
         self.history.append(("agent", text))
 
-    def end(self) -> None:
-        """The session ends, from outside or by the agent: its end() runs."""
-        self._run(self._turn(END, ()))
+    def write(self, text: str) -> None:
+        """A person sends a text in the agent's place."""
+        self.history.append(("agent", text))
+
+    def resume(self) -> None:
+        """People give the session back to the agent."""
+        self.handed_off = None
+
+    def end(self, reason: str = "") -> None:
+        """The session ends, from outside or by the agent: its end() runs.
+
+        `reason` is what it finds in `conv.end_reason`; by itself it is what fits the session so far.
+        """
+        turn = self._turn(END, ())
+        turn.end_reason = reason or ("ENDED_BY_AGENT" if self.hung_up else "ENDED_BY_REQUEST")
+        self._run(turn)
         self._open()
 
     @property
@@ -81,6 +103,7 @@ class Chat:
         self._sessions += 1
         self._state, self.history = "", []
         self._started = self._reached_out = self.hung_up = False
+        self.handed_off = None
 
     def _turn(self, event: str, texts: tuple[str, ...]) -> Turn:
         self._turns += 1
@@ -102,7 +125,7 @@ class Chat:
                 ran = self._program.run(turn)
             except Fault as fault:
                 raise (fault.__cause__ or fault) from None
-        self._state, self.hung_up = ran.state, ran.hang_up
+        self._state, self.hung_up, self.handed_off = ran.state, ran.hang_up, ran.hand_off
         self.history += [("user", text) for text, _ in turn.texts] + [("agent", reply) for reply in ran.replies]
         return ran.replies
 

@@ -3,6 +3,7 @@
     ParleyError
     ├── InvalidArgument      the caller's mistake; the message names the field and the fix
     ├── NotFound
+    ├── AlreadyExists        the key was used for something else
     ├── FailedPrecondition   right request, wrong state
     ├── Unauthenticated
     ├── ResourceExhausted    too much at once; try again later
@@ -51,6 +52,11 @@ class InvalidArgument(ParleyError):
 class NotFound(ParleyError):
     code = grpc.StatusCode.NOT_FOUND
     reason = "NOT_FOUND"
+
+
+class AlreadyExists(ParleyError):
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "ALREADY_EXISTS"
 
 
 class FailedPrecondition(ParleyError):

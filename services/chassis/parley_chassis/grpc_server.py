@@ -22,6 +22,9 @@ SERVER_OPTIONS: list[tuple[str, int]] = [
     # Two processes on one port would share its calls between them, and nobody would notice.
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
+    # A caller that vanished without a word is noticed: a stream that is seldom written to would stay for ever.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 ]
 DRAIN = 10.0

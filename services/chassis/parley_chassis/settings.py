@@ -52,6 +52,8 @@ class ProcessSettings(EnvironmentSettings):
 
     insecure_dev: bool = False
     """Serves callers without a certificate or key. For one machine only."""
+    test_clock: bool = False
+    """Lets people's deadlines be skipped to. For development and tests only."""
     api_keys: Annotated[tuple[BearerKey, ...], NoDecode] = Field(default=(), repr=False)
     """Bearer keys that callers may present."""
     api_key: Annotated[str, AfterValidator(lambda key: key and _sendable(key))] = Field(default="", repr=False)

@@ -6,6 +6,7 @@ import typer
 
 from parley_cli.commands.agent import agent_app
 from parley_cli.commands.demo import demo
+from parley_cli.commands.keys import keys_app
 from parley_cli.commands.numbers import numbers_app
 from parley_cli.commands.sessions import sessions
 from parley_cli.commands.text import text
@@ -17,6 +18,7 @@ def main() -> None:
     for function in (up, demo, text, sessions):
         app.command()(function)
     app.add_typer(numbers_app(), name="numbers")
+    app.add_typer(keys_app(), name="keys")
     app.add_typer(agent_app(), name="agent")
     app()
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import Router
+from starlette.types import ASGIApp
 
 from parley_chassis.batcher import Batcher, log_sizes
 from parley_chassis.lifecycle import loop_running
@@ -20,16 +20,27 @@ from parley_gateway.adapters.accounts import FixedAccounts, MountedAccounts
 from parley_gateway.adapters.http_protocol import RequestLimits
 from parley_gateway.adapters.http_server import bind, serving
 from parley_gateway.adapters.intake import IntakeLimits
+from parley_gateway.adapters.key_client import GrpcKeys
 from parley_gateway.adapters.notifier_client import GrpcDeliveries
+from parley_gateway.adapters.session_api_client import GrpcSessionApi
 from parley_gateway.adapters.session_client import GrpcSessions
 from parley_gateway.domain.tally import Tally
+from parley_gateway.handlers.admit_caller import AdmitCaller
+from parley_gateway.handlers.change_session import ChangeSession
+from parley_gateway.handlers.find_session import FindSession
+from parley_gateway.handlers.list_records import ListRecords
 from parley_gateway.handlers.open_webhook import OpenWebhook
 from parley_gateway.handlers.receive_webhook import ReceiveWebhook
 from parley_gateway.handlers.report_delivery import ReportDelivery
+from parley_gateway.handlers.send_message import SendMessage
+from parley_gateway.handlers.start_session import StartSession
 from parley_gateway.ports import Accounts
 from parley_gateway.routes import router
 from parley_gateway.routes.answers import REPORTED, STORED
+from parley_gateway.routes.api import ApiRoutes, api
 from parley_gateway.routes.health import Ready
+from parley_gateway.routes.outbound import OutboundRoutes
+from parley_gateway.routes.sessions import SessionRoutes
 from parley_gateway.routes.webhooks import WebhookEndpoint
 from parley_gateway.settings import Settings
 from parley_gateway.workers import log_refusals, reload_accounts
@@ -43,16 +54,20 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A running gateway. `url` is where it listens, `public_url` where Twilio is told to call."""
+    """A running gateway. `url` is where it listens, `public_url` where Twilio is told to call.
+
+    `tally` counts webhooks, `api_tally` calls of the HTTP API.
+    """
 
     url: str
     public_url: str
     tally: Tally
+    api_tally: Tally
     batchers: dict[str, Batcher[Any, Any]]
 
     @property
     def stats(self) -> dict[str, Any]:
-        """Answers by status, refusals by reason, (items, flushes) by batcher."""
+        """Of webhooks: answers by status, refusals by reason, (items, flushes) by batcher."""
         return {
             "answers": dict(self.tally.answers),
             "refusals": dict(self.tally.refusals),
@@ -70,11 +85,8 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         if telemetry is None:
             telemetry = Telemetry("gateway", settings.process)
             stack.callback(telemetry.close)
-        tally = Tally()
+        tally = await _tally("webhooks_refused", stack)
         accounts = await _accounts(settings, stack)
-        await stack.enter_async_context(
-            loop_running("log_refusals", log_refusals.LogRefusals(tally), interval=log_refusals.INTERVAL)
-        )
         limits = IntakeLimits(settings.answer_timeout, settings.waiting_limit, BATCH, FLIGHTS)
         sessions = GrpcSessions(
             settings.session_address, settings.process, timeout=settings.call_timeout, limits=limits
@@ -84,6 +96,8 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
             settings.notifier_address, settings.process, timeout=settings.call_timeout, limits=limits
         )
         stack.push_async_callback(deliveries.close)
+        api_tally = await _tally("api_calls_refused", stack)
+        http_api = _http_api(settings, telemetry, api_tally, stack)
 
         bound = stack.enter_context(bind(settings.listen))
         url = _url(bound)
@@ -91,7 +105,8 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         open_webhook = OpenWebhook(public_url, accounts, settings.field_limit)
         receive = ReceiveWebhook(open_webhook, sessions, telemetry, Pseudonyms(settings.process.log_key))
         ready = Ready()
-        app = _router(settings, receive, ReportDelivery(open_webhook, deliveries), ready, tally)
+        webhooks = _webhooks(settings, receive, ReportDelivery(open_webhook, deliveries), tally)
+        app = router(*webhooks, ready, http_api)
         requests = RequestLimits(settings.head_limit, settings.receive_timeout, settings.idle_timeout)
         drain = settings.receive_timeout + settings.answer_timeout
         await stack.enter_async_context(serving(app, bound, requests, drain))
@@ -99,7 +114,7 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         log.info("gateway_listening", extra={"url": url, "public_url": public_url})
         batchers: dict[str, Batcher[Any, Any]] = {"receive": sessions.batcher, "report": deliveries.batcher}
         stack.callback(log_sizes, batchers)
-        yield Gateway(url, public_url, tally, batchers)
+        yield Gateway(url, public_url, tally, api_tally, batchers)
 
 
 async def _accounts(settings: Settings, stack: AsyncExitStack) -> Accounts:
@@ -115,12 +130,40 @@ async def _accounts(settings: Settings, stack: AsyncExitStack) -> Accounts:
     return mounted
 
 
-def _router(settings: Settings, receive: ReceiveWebhook, report: ReportDelivery, ready: Ready, tally: Tally) -> Router:
-    return router(
+async def _tally(event: str, stack: AsyncExitStack) -> Tally:
+    """A tally whose refusals the log is told of as `event`."""
+    tally = Tally()
+    log_tally = log_refusals.LogRefusals(tally, event)
+    await stack.enter_async_context(loop_running(event, log_tally, interval=log_refusals.INTERVAL))
+    return tally
+
+
+def _webhooks(
+    settings: Settings, receive: ReceiveWebhook, report: ReportDelivery, tally: Tally
+) -> tuple[WebhookEndpoint, WebhookEndpoint]:
+    return (
         WebhookEndpoint(receive, STORED, settings.body_limit, tally),
         WebhookEndpoint(report, REPORTED, settings.body_limit, tally),
-        ready,
     )
+
+
+def _http_api(settings: Settings, telemetry: Telemetry, tally: Tally, stack: AsyncExitStack) -> ASGIApp:
+    """With channels of its own: what happens to its calls is no matter of the webhooks'."""
+    addresses, process, timeout = settings.session_address, settings.process, settings.api_timeout
+    sessions = GrpcSessionApi(addresses, process, timeout=timeout)
+    stack.push_async_callback(sessions.close)
+    keys = GrpcKeys(addresses, process, timeout=timeout)
+    stack.push_async_callback(keys.close)
+    admit = AdmitCaller(keys, settings.requests_per_second)
+    stack.push_async_callback(admit.close)
+    find = FindSession(sessions)
+    routes = ApiRoutes(
+        OutboundRoutes(StartSession(sessions, telemetry)),
+        SessionRoutes(
+            find, ChangeSession(sessions, find), SendMessage(sessions, find, telemetry), ListRecords(sessions, find)
+        ),
+    )
+    return api(admit, routes, settings.body_limit, tally)
 
 
 def _url(bound: socket.socket) -> str:

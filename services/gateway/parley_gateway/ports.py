@@ -1,4 +1,4 @@
-"""What the webhooks need of the world: accounts to believe, a session service and a notifier to hand over to."""
+"""What the gateway needs of the world: accounts and keys to believe, and services behind it to hand over to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
+from parley_gateway.domain.caller import Caller
 from parley_gateway.domain.inbound import Inbound
+from parley_gateway.domain.records import Message, Number, OutboundText, Page, PageRequest, Session, Started
 from parley_gateway.domain.report import Report
 
 
@@ -38,3 +40,33 @@ class AccountsFile(Accounts, Protocol):
     def reload(self) -> bool:
         """Says whether there was something new. Raises OSError or ValueError, and keeps what it had."""
         ...
+
+
+class Keys(Protocol):
+    async def check(self, text: str) -> Caller | None:
+        """Whose key this is; None for one that is unknown, revoked or expired. Raises ParleyError."""
+        ...
+
+
+class SessionApi(Protocol):
+    """The session service as the HTTP API needs it. Raises ParleyError, whose text is for the caller of the API."""
+
+    async def start_session(self, request_id: str, outbound: OutboundText, traceparent: str) -> Started: ...
+
+    async def send_message(self, request_id: str, session_id: str, text: str, traceparent: str) -> str:
+        """The id of the message."""
+        ...
+
+    async def end_session(self, session_id: str) -> Session: ...
+
+    async def hand_off_session(self, session_id: str, destination: str, reason: str) -> Session: ...
+
+    async def resume_session(self, session_id: str) -> Session: ...
+
+    async def get_session(self, session_id: str) -> Session: ...
+
+    async def list_sessions(self, page: PageRequest, participant: str, endpoint: str) -> Page[Session]: ...
+
+    async def list_messages(self, session_id: str, page: PageRequest) -> Page[Message]: ...
+
+    async def list_numbers(self, page: PageRequest) -> Page[Number]: ...

@@ -50,6 +50,11 @@ class Settings(ServiceSettings):
     waiting_limit: int = Field(default=5000, ge=1)
     """Webhooks that may wait for a call; more are answered 503 at once."""
 
+    api_timeout: float = Field(default=2.0, gt=0)
+    """Seconds for one call of the session service by the HTTP API; it is repeated once, on another replica."""
+    requests_per_second: float = Field(default=100.0, ge=0)
+    """Calls of the HTTP API that a key may make in this process, up to a second's worth at once; 0 for no bound."""
+
     @field_validator("session_address", "notifier_address", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -14,20 +14,23 @@ from parley_chassis.lifecycle import Wake, loop_running
 from parley_chassis.postgres.migrations import check, migrate
 from parley_chassis.postgres.pool import database
 from parley_chassis.telemetry import Telemetry
-from parley_notifier.adapters.postgres.store import PostgresStore
-from parley_notifier.adapters.session_client import GrpcRecorder
+from parley_notifier.adapters.postgres.store import PostgresCoverage, PostgresStore
+from parley_notifier.adapters.session_client import SessionClient
 from parley_notifier.adapters.twilio.carrier import Account, Limits, twilio_carrier
+from parley_notifier.domain.coverage import Coverage
 from parley_notifier.domain.facts import Claim, Fact
 from parley_notifier.domain.reports import Record
 from parley_notifier.domain.settlement import Look
 from parley_notifier.handlers.decide_lanes import DecideLanes, FollowUps, Recorded
+from parley_notifier.handlers.fetch_missed import FetchMissed, Pace
 from parley_notifier.handlers.hold_claims import Claims
 from parley_notifier.handlers.record_deliveries import RecordDeliveries, RepeatRecords
 from parley_notifier.handlers.send_message import SendMessage
 from parley_notifier.handlers.settle_unknown import LOOKS_AT_ONCE, SettleUnknown
 from parley_notifier.handlers.take_facts import Later, TakeFacts, taken
 from parley_notifier.handlers.tend_lanes import TendLanes
-from parley_notifier.ports import Carrier, Recorder, Store
+from parley_notifier.handlers.time_out_sessions import TimeOutSessions
+from parley_notifier.ports import Carrier, CoverageStore, Inbox, Recorder, Sessions, Store
 from parley_notifier.servicer import NotifierServicer
 from parley_notifier.settings import Settings
 
@@ -35,6 +38,10 @@ MIGRATIONS = "parley_notifier.adapters.postgres.migrations"
 SCHEMA = "notifier"
 REPEAT_RECORDS = 1.0
 """Seconds between two rounds of telling the session service what it could not be told."""
+AWAITED_LIST, FAILED_LIST = 1.0, 5.0
+"""Seconds between two lists of participants' texts, where a session waits for one or the last could not be read."""
+CUT = 1.0
+"""Seconds that a job gets to finish which may be cut anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,23 @@ class _Machinery:
 
 
 @asynccontextmanager
+async def _jobs(
+    settings: Settings, sessions: Sessions, inbox: Inbox, store: CoverageStore, owner: str
+) -> AsyncIterator[None]:
+    """What is done for the session service without being asked: time-outs, and the texts that it missed."""
+    coverage, wake = Coverage(settings.coverage_lag), Wake()
+    usual = settings.list_interval
+    pace = Pace(usual, min(AWAITED_LIST, usual), min(FAILED_LIST, usual))
+    fetch_missed = FetchMissed(inbox, sessions, store, coverage, owner, pace)
+    time_out = TimeOutSessions(sessions, coverage, settings.timeout_limit, wake.set)
+    async with (
+        loop_running("fetch_missed", fetch_missed, interval=pace.awaited, wake=wake, grace=CUT),
+        loop_running("time_out_sessions", time_out, interval=settings.timeout_poll, grace=CUT),
+    ):
+        yield
+
+
+@asynccontextmanager
 async def running(settings: Settings, telemetry: Telemetry | None = None) -> AsyncIterator[NotifierService]:
     """Runs the service until left; then lets calls and sends finish.
 
@@ -109,11 +133,13 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
             database(settings.database_url, application="parley-notifier", size=settings.database_connections)
         )
         carrier = await stack.enter_async_context(twilio_carrier(_account(settings), _limits(settings)))
-        recorder = GrpcRecorder(settings.session_address, settings.process)
-        stack.push_async_callback(recorder.close)
-        machinery = _Machinery(settings, PostgresStore(pool), carrier, recorder, telemetry)
+        sessions = SessionClient(settings.session_address, settings.process)
+        stack.push_async_callback(sessions.close)
+        machinery = _Machinery(settings, PostgresStore(pool), carrier, sessions, telemetry)
         await stack.enter_async_context(machinery.running(settings.poll))
-        servicer = NotifierServicer(machinery.facts)
+        coverage = PostgresCoverage(pool, settings.twilio_account_sid)
+        await stack.enter_async_context(_jobs(settings, sessions, carrier, coverage, machinery.claims.owner))
+        servicer = NotifierServicer(machinery.facts, machinery.busy)
         address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, servicer.register))
         batchers: dict[str, Batcher[Any, Any]] = {
             "facts": machinery.facts,
@@ -144,5 +170,5 @@ def _limits(settings: Settings) -> Limits:
         connect=settings.connect_timeout,
         read=settings.read_timeout,
         total=settings.send_timeout,
-        requests=settings.slots + LOOKS_AT_ONCE,
+        requests=settings.slots + LOOKS_AT_ONCE + 1,
     )

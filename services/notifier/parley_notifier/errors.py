@@ -3,7 +3,8 @@
 ParleyError
 ├── InvalidArgument   a field is missing or malformed; named in the message
 ├── RecordRefused     the session service does not take a record as it is
-└── Unavailable       ── CarrierUnavailable
+├── CallRefused       it does not serve a call, as an older one does not
+└── Unavailable       ── CarrierUnavailable, NotTaken, LeaseLost
 """
 
 from __future__ import annotations
@@ -19,3 +20,17 @@ class CarrierUnavailable(Unavailable):
     """Twilio's list could not be read; nothing follows from that."""
 
     reason = "CARRIER_UNAVAILABLE"
+
+
+class CallRefused(ParleyError):
+    reason = "CALL_REFUSED"
+
+
+class NotTaken(Unavailable):
+    """The session service has not taken a text; it may be handed over again."""
+
+    reason = "NOT_TAKEN"
+
+
+class LeaseLost(Unavailable):
+    reason = "LEASE_LOST"

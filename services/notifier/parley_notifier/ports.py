@@ -1,4 +1,4 @@
-"""What the use cases need from outside: a store of lanes, a carrier of texts, and the session service's ear."""
+"""What the use cases need from outside: a store of lanes, a carrier of texts, and the session service."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from parley_notifier.domain.coverage import Handed, InboundPage, InboundText, Turn
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.delivery import Delivery
 from parley_notifier.domain.facts import Claim, Submission
 from parley_notifier.domain.lane import Lane
+from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.outcomes import Answer
 from parley_notifier.domain.reports import Record
 from parley_notifier.domain.settlement import Listing
@@ -26,6 +28,8 @@ class Gathered:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
     """Thread ids of lanes that somebody else holds: neither they nor their deliveries may be decided about."""
+    opt_outs: dict[OptOutKey, OptOut] = field(default_factory=dict)
+    """What the participants said last, where they said anything, for the scopes that the lanes have or are to have."""
 
 
 @dataclass(slots=True)
@@ -37,6 +41,7 @@ class Wanted:
     """Thread id by delivery id."""
     reported: set[str] = field(default_factory=set)
     """Delivery ids, perhaps of nothing."""
+    opt_outs: list[OptOut] = field(default_factory=list)
 
 
 class Batch(Protocol):
@@ -45,7 +50,8 @@ class Batch(Protocol):
     async def gather(self, wanted: Wanted, *, wait: bool) -> Gathered:
         """The lanes, and the deliveries as far as they exist. The first text of a thread makes its lane.
 
-        Lanes that somebody else holds are waited for, or else left out as busy.
+        Lanes that somebody else holds are waited for, or else left out as busy. An opt-out brings all lanes of its
+        participant, waits for them, and lets no other be made before the batch is over.
         """
 
     async def gather_due(self, limit: int, thread_ids: Collection[str]) -> Gathered:
@@ -83,6 +89,20 @@ class Store(Protocol):
     async def forget_unrecorded(self, unrecorded: Sequence[Unrecorded]) -> None: ...
 
 
+class CoverageStore(Protocol):
+    """How far the account's list of inbound texts was read, and by whom. Raises Unavailable as Store does."""
+
+    async def take_coverage(self, owner: str, lease: float, age: float) -> Turn | None:
+        """The right to read the list for `lease` seconds; None while another owner has it, or has read the list
+        `age` seconds ago or later."""
+
+    async def keep_coverage(self, owner: str, lease: float) -> bool:
+        """Has the lease end `lease` seconds from now; False if another owner has it."""
+
+    async def end_coverage(self, owner: str, listed_time: float | None) -> None:
+        """Gives the lease back; with `listed_time` the list as of then has been handed over whole."""
+
+
 class Carrier(Protocol):
     async def send(self, claim: Claim) -> Answer:
         """Sends the text once, without a repeat. Never raises for what the carrier or the network does."""
@@ -91,6 +111,31 @@ class Carrier(Protocol):
         """The latest messages of the pair. Raises CarrierUnavailable."""
 
 
+class Inbox(Protocol):
+    async def list_inbound(self, page: str) -> InboundPage:
+        """Participants' texts to all numbers, newest first: the first page, or an InboundPage's `next_page`.
+
+        Raises CarrierUnavailable.
+        """
+
+
 class Recorder(Protocol):
     async def record(self, records: Sequence[Record]) -> None:
         """Tells the session service. Raises Unavailable, or another ParleyError when it refuses them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """Times are of the session service's clock, in seconds since 1970."""
+
+    decided: int
+    now: float
+    awaited_coverage: float | None
+
+
+class Sessions(Protocol):
+    async def time_out(self, limit: int, covered_time: float | None) -> TimedOut:
+        """Has up to `limit` due sessions decided. Raises Unavailable, or CallRefused by an older service."""
+
+    async def receive(self, texts: Sequence[InboundText]) -> Sequence[Handed]:
+        """Hands texts over; what became of each. Raises Unavailable or CallRefused."""

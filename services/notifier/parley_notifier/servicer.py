@@ -15,12 +15,14 @@ from parley.notifier.v1 import notifier_pb2, notifier_service_pb2, notifier_serv
 from parley_chassis.batcher import Batcher
 from parley_chassis.errors import InvalidArgument
 from parley_notifier.domain.facts import Fact, Report, Submission
+from parley_notifier.domain.opt_out import OptOut
 from parley_notifier.handlers.take_facts import Later, taken
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 CANONICAL_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\S{1,64}")
+SCOPE = re.compile(r"\S{0,64}")
 """Whether it is a phone number is for Twilio to say: what cannot be sent becomes FAILED, not an error."""
 WORD = re.compile(r"[\w-]{1,64}", re.ASCII)
 MAX_TEXT = 16_384
@@ -28,8 +30,11 @@ TRACEPARENT = re.compile(r"[0-9a-f-]{55}")
 
 
 class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
-    def __init__(self, facts: Batcher[Fact, Later | None]) -> None:
+    """`waiting` takes what must not leave out a lane that somebody else holds."""
+
+    def __init__(self, facts: Batcher[Fact, Later | None], waiting: Batcher[Fact, Later | None]) -> None:
         self._facts = facts
+        self._waiting = waiting
 
     def register(self, server: grpc.aio.Server) -> list[str]:
         """Adds itself to `server`; returns the full names of what is served."""
@@ -40,19 +45,23 @@ class NotifierServicer(notifier_service_pb2_grpc.NotifierServiceServicer):
         self, request: notifier_pb2.SubmitRequest, context: Context
     ) -> notifier_pb2.SubmitResponse:
         submissions = [_submission(item) for item in request.submissions]
-        await self._take(submissions)
+        opt_outs = [_opt_out(item) for item in request.opt_outs]
+        if opt_outs:
+            await _all_taken(self._waiting, opt_outs)
+        await _all_taken(self._facts, submissions)
         return notifier_pb2.SubmitResponse()
 
     async def ReportDeliveries(  # noqa: N802
         self, request: notifier_pb2.ReportDeliveriesRequest, context: Context
     ) -> notifier_pb2.ReportDeliveriesResponse:
         reports = [_report(item) for item in request.reports]
-        await self._take(reports)
+        await _all_taken(self._facts, reports)
         return notifier_pb2.ReportDeliveriesResponse()
 
-    async def _take(self, facts: Sequence[Fact]) -> None:
-        for later in await asyncio.gather(*map(self._facts.put, facts)):
-            await taken(later)
+
+async def _all_taken(batcher: Batcher[Fact, Later | None], facts: Sequence[Fact]) -> None:
+    for later in await asyncio.gather(*map(batcher.put, facts)):
+        await taken(later)
 
 
 def _submission(item: notifier_pb2.Submission) -> Submission:
@@ -68,6 +77,7 @@ def _submission(item: notifier_pb2.Submission) -> Submission:
         participant=_matching("submissions.participant", item.participant, NUMBER, "write a phone number"),
         text=item.text,
         canceled=item.canceled,
+        opt_out_scope=_matching("submissions.opt_out_scope", item.opt_out_scope, SCOPE, "write a scope or nothing"),
         create_time=_seconds(item.create_time),
         # A trace that cannot be read is no reason to keep a text back.
         traceparent=item.traceparent if TRACEPARENT.fullmatch(item.traceparent) else "",
@@ -81,6 +91,17 @@ def _report(item: notifier_pb2.DeliveryReport) -> Report:
         status=_matching("reports.status", item.status, WORD, "write Twilio's MessageStatus"),
         error_code=item.error_code,
         receive_time=_seconds(item.receive_time),
+    )
+
+
+def _opt_out(item: notifier_pb2.OptOut) -> OptOut:
+    if not item.HasField("event_time"):
+        raise InvalidArgument("opt_outs.event_time: write when it was said", field="opt_outs.event_time")
+    return OptOut(
+        scope=_matching("opt_outs.scope", item.scope, NUMBER, "write a scope or the sender"),
+        participant=_matching("opt_outs.participant", item.participant, NUMBER, "write a phone number"),
+        opted_out=item.opted_out,
+        event_time=_seconds(item.event_time),
     )
 
 
@@ -100,4 +121,5 @@ def _matching(field: str, value: str, pattern: re.Pattern[str], fix: str) -> str
 
 
 def _seconds(time: Timestamp) -> float:
-    return float(time.seconds + time.nanos / 1e9)
+    """To the microsecond, as PostgreSQL keeps it: what is equal there is equal here."""
+    return float((time.seconds * 1_000_000 + time.nanos // 1000) / 1e6)

@@ -64,6 +64,15 @@ class Settings(ServiceSettings):
     poll: Seconds = 0.25
     """Between two looks for lanes that nobody tends."""
 
+    timeout_poll: Seconds = 0.2
+    """Between two looks for sessions whose time has come."""
+    timeout_limit: int = Field(default=200, ge=1, le=1000)
+    """Sessions that are decided in one call."""
+    list_interval: Seconds = 60.0
+    """Between two lists of participants' texts, for those that no webhook brought; 1 while a session waits."""
+    coverage_lag: float = Field(default=1.0, ge=0)
+    """How late Twilio's list may show a text: so much older than its list is what counts as listed."""
+
     @field_validator("session_address", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,24 +15,49 @@ from parley_chassis.postgres.engine import engine
 from parley_chassis.postgres.migrations import check, migrate
 from parley_chassis.postgres.pool import database
 from parley_chassis.telemetry import Telemetry
-from parley_session.adapters.agent_client import GrpcAgents
+from parley_session.adapters.agent_client import ANY, GrpcAgents
 from parley_session.adapters.ids import new_id
 from parley_session.adapters.notifier_client import GrpcNotifier
+from parley_session.adapters.postgres.clock import PostgresClock
 from parley_session.adapters.postgres.numbers import PostgresNumberStore
 from parley_session.adapters.postgres.store import PostgresThreadStore
 from parley_session.adapters.postgres.transcripts import PostgresTranscripts
+from parley_session.adapters.postgres.watches import PostgresWatches
 from parley_session.domain.effects import RunTurn
 from parley_session.domain.events import Context, Protocol
 from parley_session.handlers.claim_turns import ClaimTurns
 from parley_session.handlers.commit_turns import CommitTurns, TurnResult
 from parley_session.handlers.describe_agents import DescribeAgents
+from parley_session.handlers.find_changes import FindChanges
 from parley_session.handlers.follow_up import FollowUp
+from parley_session.handlers.hand_over import HandOverBatch
+from parley_session.handlers.meet_agents import MeetAgents
 from parley_session.handlers.receive_messages import Incoming, Received, ReceiveMessages
 from parley_session.handlers.record_deliveries import RecordDeliveries
 from parley_session.handlers.relay_outbox import RelayOutbox
 from parley_session.handlers.run_turns import RunTurns
-from parley_session.ports import Agents, DeliveryRecord, Gathered, HistoryItem, Notifier, Submission, ThreadStore
-from parley_session.servicer import NumberServicer, SessionServicer, add_to
+from parley_session.handlers.start_sessions import Opening, StartSessions
+from parley_session.handlers.take_requests import Asked, Taken, TakeRequests
+from parley_session.handlers.time_out_sessions import TimeOutSessions
+from parley_session.handlers.watch_session import WatchSession
+from parley_session.handlers.watchers import Watchers
+from parley_session.ports import (
+    Agents,
+    DeliveryRecord,
+    Gathered,
+    HandOver,
+    HistoryItem,
+    Look,
+    Notifier,
+    NumberStore,
+    Sight,
+    ThreadStore,
+    Watches,
+)
+from parley_session.servicer import add_to
+from parley_session.servicer.clock import ClockServicer
+from parley_session.servicer.numbers import NumberServicer
+from parley_session.servicer.sessions import Doors, SessionServicer
 from parley_session.settings import Settings
 
 MIGRATIONS = "parley_session.adapters.postgres.migrations"
@@ -58,33 +83,47 @@ class _Machinery:
     """The handlers, tied together: what is committed in one leads to the next."""
 
     def __init__(
-        self, settings: Settings, store: ThreadStore, agents: Agents, notifier: Notifier, telemetry: Telemetry
+        self,
+        settings: Settings,
+        store: ThreadStore,
+        agents: Agents,
+        notifier: Notifier,
+        telemetry: Telemetry,
+        tell: Callable[[Iterable[str]], object],
     ) -> None:
         lease = settings.turn_lease
         self._protocol = Protocol(lease=timedelta(seconds=lease))
         self.run = RunTurns(store, agents, telemetry, lease=lease, limit=settings.max_turns)
-        follow_up = FollowUp(self._start_turn, self._hand_over)
+        follow_up = FollowUp(self._start_turn, self._hand_over, tell)
         receive, commit = ReceiveMessages(store, self._context, follow_up), CommitTurns(store, self._context, follow_up)
         traced_receive = _traced(telemetry, "session.receive_messages", receive, lambda item: item.event.traceparent)
         traced_commit = _traced(telemetry, "session.commit_turns", commit, lambda item: item.traceparent)
         self.receive: Batcher[Incoming, Received] = Batcher(traced_receive, flights=2)
         self.commit: Batcher[TurnResult, bool] = Batcher(traced_commit, flights=2)
-        self.relay: Batcher[Submission, None] = Batcher(notifier.submit, flights=2)
-        self.record: Batcher[DeliveryRecord, None] = Batcher(RecordDeliveries(store), flights=2)
+        self.relay: Batcher[HandOver, None] = Batcher(HandOverBatch(notifier, store), flights=2)
+        record = RecordDeliveries(store, self._context, follow_up)
+        self.record: Batcher[DeliveryRecord, None] = Batcher(record, flights=2)
+        self.ask: Batcher[Asked, Taken] = Batcher(TakeRequests(store, self._context, follow_up), flights=2)
+        self.start: Batcher[Opening, Awaitable[Taken] | Taken] = Batcher(StartSessions(store, self.ask.put), flights=2)
+        self.time_out = TimeOutSessions(store, self._context, follow_up)
         self.claim = ClaimTurns(store, self._context, follow_up, lambda: self.run.free_slots)
         self.relay_outbox = RelayOutbox(store, self._hand_over)
         self._lease, self._drain = lease, settings.drain
 
     def _context(self, gathered: Gathered) -> Context:
         assert gathered.now is not None
-        return Context(gathered.now, new_id, self.run.free_slots > 0, self._protocol)
+        return Context(gathered.now, new_id, self.run.free_slots > 0, self._protocol, gathered.people_now)
 
     def _start_turn(self, run: RunTurn, history: Sequence[HistoryItem]) -> None:
         self.run.start(run, history, self.commit.submit)
 
-    def _hand_over(self, submission: Submission) -> None:
+    def _hand_over(self, item: HandOver) -> None:
         # Nobody waits for it: a hand-over that fails is repeated from the outbox.
-        self.relay.put(submission)
+        self.relay.put(item)
+
+    def doors(self, numbers: NumberStore, agents: Agents) -> Doors:
+        chat = MeetAgents(self.receive.submit, numbers, agents)
+        return Doors(self.receive, chat, self.record, self.start, self.ask, self.time_out)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -97,9 +136,27 @@ class _Machinery:
                 loop_running("renew_leases", self.run.renew_leases, interval=self._lease / 4)
             )
             stack.push_async_callback(self.run.stop, self._drain)
-            stack.push_async_callback(self.receive.close)
+            for door in (self.ask, self.start, self.receive):
+                stack.push_async_callback(door.close)
             await stack.enter_async_context(loop_running("claim_turns", self.claim, interval=POLL))
             await stack.enter_async_context(loop_running("relay_outbox", self.relay_outbox, interval=POLL))
+            yield
+
+
+class _Watching:
+    """The watchers of sessions, and what finds news for them."""
+
+    def __init__(self, limit: int, watches: Watches) -> None:
+        self.watchers = Watchers(limit)
+        self._look: Batcher[Look, Sight | None] = Batcher(watches.read, limit=50, flights=2)
+        self._find_changes = FindChanges(self.watchers, watches)
+        self.watch_session = WatchSession(self.watchers, self._look.submit)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._look.close)
+            await stack.enter_async_context(loop_running("find_changes", self._find_changes, interval=POLL))
             yield
 
 
@@ -137,21 +194,29 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         notifier = GrpcNotifier(settings.notifier_address, settings.process)
         stack.push_async_callback(notifier.close)
 
-        machinery = _Machinery(settings, PostgresThreadStore(pool), agents, notifier, telemetry)
+        store = PostgresThreadStore(pool)
+        watching = _Watching(settings.max_watchers, PostgresWatches(pool))
+        await stack.enter_async_context(watching.running())
+        machinery = _Machinery(settings, store, agents, notifier, telemetry, watching.watchers.wake)
         await stack.enter_async_context(machinery.running())
         numbers, wake = PostgresNumberStore(slow), Wake()
-        describe = DescribeAgents(numbers, agents)
+        describe = DescribeAgents(numbers, agents, [name for name in settings.agents if name != ANY])
         await stack.enter_async_context(
             loop_running("describe_agents", describe, interval=DESCRIBE_INTERVAL, wake=wake)
         )
-        sessions = SessionServicer(machinery.receive, machinery.record, PostgresTranscripts(slow))
-        servicers = add_to(sessions, NumberServicer(numbers, wake.set))
+        doors = machinery.doors(numbers, agents)
+        sessions = SessionServicer(doors, store, PostgresTranscripts(slow), watching.watch_session)
+        clock = ClockServicer(PostgresClock(slow) if settings.process.test_clock else None)
+        servicers = add_to(sessions, NumberServicer(numbers, wake.set), clock)
         address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, servicers))
+        # Watches last as long as their sessions: a stop does not wait for them.
+        stack.callback(watching.watchers.close)
         batchers: dict[str, Batcher[Any, Any]] = {
             "receive": machinery.receive,
             "commit": machinery.commit,
             "relay": machinery.relay,
             "record": machinery.record,
+            "ask": machinery.ask,
         }
         stack.callback(log_sizes, batchers)
         yield SessionService(address, batchers)

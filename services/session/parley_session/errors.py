@@ -1,13 +1,15 @@
 """What the session service answers when it refuses.
 
 ParleyError
-├── InvalidArgument  ── a field is missing or malformed; named in the message
-└── NotFound         ── SessionNotFound, NumberNotFound
+├── InvalidArgument     ── a field is missing or malformed; named in the message
+├── NotFound            ── SessionNotFound, NumberNotFound, NoNumber
+├── AlreadyExists       ── RequestConflict
+└── FailedPrecondition  ── OptedOut, OpenSession, SessionEnded, ClockFixed
 """
 
 from __future__ import annotations
 
-from parley_chassis.errors import NotFound
+from parley_chassis.errors import AlreadyExists, FailedPrecondition, NotFound, ParleyError
 
 
 class SessionNotFound(NotFound):
@@ -22,3 +24,55 @@ class NumberNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("the number is not registered: set allow_missing to register it", field="number.number")
+
+
+class NoNumber(NotFound):
+    reason = "NO_NUMBER"
+
+    def __init__(self) -> None:
+        super().__init__("no number of this agent can send: register one, or resume sending", field="agent")
+
+
+class RequestConflict(AlreadyExists):
+    reason = "REQUEST_CONFLICT"
+
+    def __init__(self) -> None:
+        super().__init__("the request_id was used for another request: use a new one", field="request_id")
+
+
+class OptedOut(FailedPrecondition):
+    reason = "OPTED_OUT"
+
+    def __init__(self) -> None:
+        super().__init__("the participant has opted out: nothing may be sent before they text START")
+
+
+class OpenSession(FailedPrecondition):
+    reason = "OPEN_SESSION"
+
+    def __init__(self) -> None:
+        super().__init__("a session is open with this participant, and the agent's on_open_session is reject")
+
+
+class SessionEnded(FailedPrecondition):
+    reason = "SESSION_ENDED"
+
+    def __init__(self) -> None:
+        super().__init__("the session has ended: the participant's next text, or StartSession, opens another")
+
+
+class ClockFixed(FailedPrecondition):
+    reason = "CLOCK_FIXED"
+
+    def __init__(self) -> None:
+        super().__init__("time can only be skipped where PARLEY_TEST_CLOCK=1")
+
+
+REFUSALS: dict[str, type[NoNumber | RequestConflict | OptedOut | OpenSession | SessionEnded]] = {
+    error.reason: error for error in (NoNumber, RequestConflict, OptedOut, OpenSession, SessionEnded)
+}
+
+
+def refusal(reason: str) -> ParleyError:
+    """The error for a refusal of the rules."""
+    return REFUSALS[reason]()

@@ -29,6 +29,8 @@ class Settings(ServiceSettings):
     """Seconds after which a turn whose process has gone is taken over."""
     drain: float = Field(default=25.0, ge=0)
     """Seconds that turns under way get when the process stops."""
+    max_watchers: int = Field(default=5000, ge=0)
+    """Calls of WatchSession at a time; more are refused."""
     database_connections: int = Field(default=8, ge=4)
 
     @field_validator("notifier_address", mode="before")

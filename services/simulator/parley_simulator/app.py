@@ -18,15 +18,19 @@ from parley_simulator.handlers.create_message import CreateMessage
 from parley_simulator.handlers.deliver_hook import DeliverHook, HookStyle
 from parley_simulator.handlers.deliver_inbound import DeliverInbound
 from parley_simulator.handlers.disturb_request import Interference
+from parley_simulator.handlers.end_agent import EndAgent
 from parley_simulator.handlers.hold_requests import Holds, Then
 from parley_simulator.handlers.receive_text import ReceiveText
+from parley_simulator.handlers.record_stations import RecordStations
 from parley_simulator.handlers.report_status import ReportStatus
+from parley_simulator.handlers.skip_time import SkipTime
 from parley_simulator.handlers.watch_log import Watch
 from parley_simulator.ports import HookClient
 from parley_simulator.routes.api import Api
 from parley_simulator.routes.control import control_plane
 from parley_simulator.routes.messages import MessageRoutes
 from parley_simulator.routes.numbers import NumberRoutes
+from parley_simulator.routes.services import ServiceRoutes
 from parley_simulator.settings import Settings
 from parley_simulator.simulator import Simulator
 from parley_simulator.workers.errands import BackgroundErrands
@@ -54,6 +58,7 @@ async def running(settings: Settings) -> AsyncIterator[Simulator]:
         try:
             yield simulator
         finally:
+            simulator.close()
             parts.interference.close()
             parts.holds.clear(Then.CUT)
 
@@ -64,18 +69,25 @@ class _Parts:
     def __init__(self, settings: Settings, client: HookClient, errands: BackgroundErrands) -> None:
         world, watch = _world(settings), Watch()
         style = HookStyle(settings.sign_port, settings.token_per_attempt, settings.webhook_retry_pause)
-        deliver = DeliverHook(world, time.time, _new_id, client, style)
-        self.lifecycle = Lifecycle(time.time, ReportStatus(world, time.time, deliver), errands, watch)
+        end_agent = EndAgent(watch)
+        stations = RecordStations(world.journal, time.time, watch, end_agent)
+        deliver = DeliverHook(world, time.time, _new_id, client, style, stations)
+        self.lifecycle = Lifecycle(time.time, ReportStatus(world, time.time, deliver), errands, watch, world.journal)
         pace = Pace(settings.sent_delay, settings.delivered_delay)
         accept = AcceptOutbound(world, time.time, _new_id, pace, self.lifecycle, watch)
         deliver_inbound = DeliverInbound(world, _new_id, deliver, accept)
-        receive = ReceiveText(world, time.time, _new_id, accept, deliver_inbound, errands, watch)
+        receive = ReceiveText(world, time.time, _new_id, accept, deliver_inbound, errands, watch, stations)
         self.holds = Holds(watch)
         self.interference = Interference(world.faults, self.holds)
         create = CreateMessage(world, time.time, accept)
-        messages = MessageRoutes(world, create, self.interference)
-        self.api = Api(world, messages, NumberRoutes(world, time.time, self.interference), _new_id, watch)
-        self.simulator = Simulator(world, time.time, _new_id, watch, self.holds, receive, self.lifecycle)
+        messages = MessageRoutes(world, create, self.interference, stations)
+        numbers = NumberRoutes(world, time.time, self.interference)
+        services = ServiceRoutes(world, time.time, _new_id, self.interference)
+        self.api = Api(world, messages, numbers, services, _new_id, watch)
+        skip_time = SkipTime(time.time, watch)
+        self.simulator = Simulator(
+            world, time.time, _new_id, watch, self.holds, receive, self.lifecycle, stations, skip_time, end_agent
+        )
 
 
 def _world(settings: Settings) -> World:

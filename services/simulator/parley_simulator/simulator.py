@@ -7,11 +7,16 @@ from typing import TypeVar
 
 from parley_simulator.domain.faults import CREATE, Fault, Kind
 from parley_simulator.domain.messages import Media, Message, Selection
+from parley_simulator.domain.messaging_services import MessagingService
 from parley_simulator.domain.numbers import E164, Number, is_http_url
 from parley_simulator.domain.world import Alert, World
 from parley_simulator.errors import BadRequestError
+from parley_simulator.handlers.configure_service import ServiceChange, configure_service
+from parley_simulator.handlers.end_agent import EndAgent
 from parley_simulator.handlers.hold_requests import Hold, Holds, Then
 from parley_simulator.handlers.receive_text import Inbound, ReceiveText, Text
+from parley_simulator.handlers.record_stations import RecordStations
+from parley_simulator.handlers.skip_time import SkipTime
 from parley_simulator.handlers.watch_log import Watch
 from parley_simulator.ports import Clock, Ids, Timetable
 
@@ -31,9 +36,17 @@ class Simulator:
         holds: Holds,
         receive_text: ReceiveText,
         timetable: Timetable,
+        stations: RecordStations,
+        skip_time: SkipTime,
+        end_agent: EndAgent,
     ) -> None:
         self.world = world
         self.holds = holds
+        self.stations = stations
+        """Takes the spans of services in this process (Telemetry's `watcher`), so that the phone page shows them."""
+        self.skip_time = skip_time
+        self.end_agent = end_agent
+        self.closing = False
         self.api_url = ""
         self.control_url = ""
         self._clock = clock
@@ -103,7 +116,25 @@ class Simulator:
             sms_fallback_url=sms_fallback_url,
         )
         self.world.numbers.add(number)
+        self._watch.notify()
         return number
+
+    def set_service(self, change: ServiceChange, sid: str | None = None) -> MessagingService:
+        """A messaging service that is new, or changed where `sid` names one."""
+        now = self._clock()
+        service = MessagingService(f"MG{self._ids()}", now, now) if sid is None else self.world.services.get(sid)
+        if service is None:
+            raise BadRequestError("sid: no messaging service has it; GET /services lists them")
+        configure_service(self.world, service, change)
+        return service
+
+    async def deliver_again(self, sid: str, *, wait: bool = True) -> Inbound:
+        """Calls the webhook for a text that is in the log, for example one whose webhook was lost."""
+        message = self.world.log.get(sid)
+        number = self.world.numbers.find(message.to) if message is not None and not message.outbound else None
+        if message is None or number is None:
+            raise BadRequestError("sid: no inbound message has it")
+        return await self._receive_text.again(number, message, wait=wait)
 
     def move(self, sid: str, status: str, error_code: int | None = None) -> Message:
         """Gives a message its next status by hand, with its callback; what was planned for it is off."""
@@ -148,10 +179,12 @@ class Simulator:
             message_status,
         )
         self.world.faults.add(fault)
+        self._watch.notify()
         return fault
 
     def clear_faults(self, fault_id: int | None = None) -> None:
         self.world.faults.clear(fault_id)
+        self._watch.notify()
 
     def place_hold(
         self,
@@ -171,10 +204,18 @@ class Simulator:
         return list(self.world.alerts)
 
     def reset(self) -> None:
-        """Forgets messages, faults, holds (their requests are cut), blocks and records; numbers and limits stay."""
+        """Forgets messages, faults, holds (their requests are cut), blocks and records.
+
+        Numbers, messaging services and limits stay.
+        """
         self.holds.clear(Then.CUT)
         self._timetable.clear()
         self.world.forget()
+        self._watch.notify()
+
+    def close(self) -> None:
+        """Ends the streams of the phone page."""
+        self.closing = True
         self._watch.notify()
 
 

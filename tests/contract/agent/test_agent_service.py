@@ -19,7 +19,7 @@ from parley_agent.app import Running, running
 from parley_agent.servicer import MAX_FRAME, Outcomes
 from parley_agent.settings import Settings
 from parley_chassis.errors import error_info
-from parley_chassis.settings import ProcessSettings, SettingsError, load
+from parley_chassis.settings import ProcessSettings, load
 
 DESK = """
 import os, time
@@ -37,20 +37,20 @@ def respond(conv, message):
     if word == "die": os._exit(1)
     if word == "big": return rest * 8000
     if word == "bye": return {"utterance": "Bye!", "hangup": True}
+    if word == "person": return {"utterance": "Of course.", "handoff": {"destination": rest, "reason": "asked"}}
+    if word == "anybody": return conv.call_handoff()
     if word == "environment": return " ".join(sorted(os.environ))
     if word == "who": return f"{conv.id} {conv.turn_id} {conv.channel_type} {conv.caller_number} {conv.callee_number}"
     if word == "history": return " ".join(item.role + ":" + item.text for item in conv.history)
     return f"{conv.state.count}: {message}"
 
 def end(conv):
-    conv.state.ended = True
+    conv.state.ended = conv.end_reason
     return "dropped"
 """
 SETTINGS = """
 name: desk
 greeting: greet_and_answer
-settle: 1.5s
-fallback_text: Sorry.
 """
 
 Stub: TypeAlias = "agent_service_pb2_grpc.AgentServiceAsyncStub"
@@ -114,21 +114,6 @@ def outcomes(frames: Sequence[pb.RunTurnsResponse]) -> dict[str, pb.TurnOutcome]
     return {outcome.turn_id: outcome for frame in frames for outcome in frame.outcomes}
 
 
-async def test_an_agent_describes_itself(stub: Stub, service: Running) -> None:
-    described = await stub.DescribeAgent(pb.DescribeAgentRequest(agent="desk"))
-    assert service.agents == ("desk", "quick")
-    assert (described.agent, described.serves_run_turns) == ("desk", True)
-    assert described.version
-    assert described.settings == pb.AgentSettings(
-        greeting=pb.GREETING_GREET_AND_ANSWER, settle=Duration(seconds=1, nanos=500_000_000), fallback_text="Sorry."
-    )
-
-
-async def test_what_an_agent_does_not_set_is_left_to_the_session_service(stub: Stub) -> None:
-    described = await stub.DescribeAgent(pb.DescribeAgentRequest(agent="quick"))
-    assert described.settings == pb.AgentSettings()
-
-
 GREETING = "Hi, you've reached [Company]. How can I help?"
 
 
@@ -160,6 +145,25 @@ async def test_the_state_goes_on_and_a_hang_up_is_told(stub: Stub) -> None:
     assert (list(last.replies), last.hang_up, second.hang_up) == (["Bye!"], True, False)
 
 
+async def test_a_hand_off_is_told_and_one_without_words_too(stub: Stub) -> None:
+    handed = await stub.RunTurn(message("person billing"))
+    assert (list(handed.replies), handed.hang_up) == (["Of course."], False)
+    assert handed.hand_off == pb.HandOff(destination="billing", reason="asked")
+    (frame,) = await exchanged(stub, [[message("anybody")]])
+    response = frame.outcomes[0].response
+    assert response.HasField("hand_off")
+    assert response.hand_off == pb.HandOff()
+    assert not (await stub.RunTurn(message("hello"))).HasField("hand_off")
+
+
+async def test_the_first_reply_to_an_outbound_text_is_answered_with_that_text_in_the_history(stub: Stub) -> None:
+    first = opening("history", greet=False, answer=True)
+    first.history.add(role=pb.ROLE_AGENT, text="Your car is ready.")
+    response = await stub.RunTurn(first)
+    assert list(response.replies) == ["agent:Your car is ready. user:history"]
+    assert "greet_message" in response.state
+
+
 async def test_the_history_and_the_session_reach_the_agent(stub: Stub) -> None:
     asked = message("history", "please")
     asked.history.extend(
@@ -188,7 +192,7 @@ async def test_an_end_keeps_its_state_and_drops_its_replies(stub: Stub) -> None:
     ending = request()
     ending.end.reason = "INACTIVE"
     response = await stub.RunTurn(ending)
-    assert (list(response.replies), response.state) == ([], '{"ended":true}')
+    assert (list(response.replies), response.state) == ([], '{"ended":"INACTIVE"}')
 
 
 BAD = {
@@ -328,15 +332,6 @@ async def test_one_outcome_larger_than_a_frame_still_goes() -> None:
     while frame := await waiting.next_frame():
         sizes.append(len(frame.outcomes))
     assert sizes == [1, 1]
-
-
-async def test_an_agent_that_cannot_be_loaded_stops_the_start(tmp_path: Path) -> None:
-    write(tmp_path / "desk", "x = 1", "name: desk\ngreting: greet")
-    process = ProcessSettings(insecure_dev=True)
-    settings = load(Settings, process=process, listen="127.0.0.1:0", directory=tmp_path)
-    with pytest.raises(SettingsError, match="greting is not a key"):
-        async with running(settings):
-            pass
 
 
 async def test_stopping_answers_what_was_read_and_ends_the_stream(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlencode
@@ -13,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import parley_simulator.app
-from parley_notifier.adapters.twilio.carrier import PAGE, Account, Limits, TwilioCarrier, twilio_carrier
+from parley_notifier.adapters.twilio.carrier import INBOUND_PAGE, PAGE, Account, Limits, TwilioCarrier, twilio_carrier
 from parley_notifier.adapters.twilio.http_client import form_encoded
+from parley_notifier.domain.coverage import InboundText
 from parley_notifier.domain.facts import Claim
 from parley_notifier.domain.outcomes import Answer, outcome_of
 from parley_notifier.errors import CarrierUnavailable
+from parley_simulator.domain.messages import Selection
 from parley_simulator.settings import NumberSettings
 from parley_simulator.settings import Settings as SimulatorSettings
 from parley_simulator.simulator import Simulator
@@ -189,6 +192,55 @@ async def test_a_list_that_cannot_be_read_is_no_list(carrier: TwilioCarrier, sim
         await carrier.list_messages(OURS, THEIRS)
 
 
+async def read_inbound(carrier: TwilioCarrier) -> list[InboundText]:
+    texts: list[InboundText] = []
+    page_at = ""
+    while True:
+        page = await carrier.list_inbound(page_at)
+        texts += page.texts
+        page_at = page.next_page
+        if not page_at:
+            return texts
+
+
+async def test_the_list_of_inbound_texts_shows_what_participants_sent(
+    carrier: TwilioCarrier, simulator: Simulator
+) -> None:
+    began = int(time.time())
+    await carrier.send(claim("from us"))
+    await simulator.text(THEIRS, OURS, "naïve 你 😀")
+    (text,) = await read_inbound(carrier)
+    (message,) = simulator.messages(Selection(outbound=False))
+    assert (text.sid, text.number, text.participant, text.text) == (message.sid, OURS, THEIRS, "naïve 你 😀")
+    assert text.media_urls == ()
+    assert began <= text.receive_time <= time.time()
+
+
+async def test_inbound_texts_are_listed_newest_first_over_all_pages(
+    carrier: TwilioCarrier, simulator: Simulator
+) -> None:
+    for number in range(INBOUND_PAGE + 2):
+        await simulator.text(THEIRS, OURS, f"text {number}")
+    texts = await read_inbound(carrier)
+    assert [text.text for text in texts] == [f"text {number}" for number in reversed(range(INBOUND_PAGE + 2))]
+
+
+async def test_a_page_tells_how_old_its_oldest_message_is(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    assert (await carrier.list_inbound("")).oldest_time is None
+    began = int(time.time())
+    await carrier.send(claim("from us"))
+    page = await carrier.list_inbound("")
+    assert page.texts == ()
+    assert page.oldest_time is not None
+    assert began <= page.oldest_time <= time.time()
+
+
+async def test_an_inbound_list_that_cannot_be_read_is_no_list(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    simulator.add_fault("error", operation="messages.list", status=500)
+    with pytest.raises(CarrierUnavailable):
+        await carrier.list_inbound("")
+
+
 # ---- no Twilio
 
 
@@ -283,6 +335,16 @@ async def test_a_list_that_is_not_twilios_is_no_list(body: bytes) -> None:
     async with something_that_answers(saying(answer)) as url, twilio_carrier(account(url), LIMITS) as carrier:
         with pytest.raises(CarrierUnavailable):
             await carrier.list_messages(OURS, THEIRS)
+        with pytest.raises(CarrierUnavailable):
+            await carrier.list_inbound("")
+
+
+async def test_credentials_follow_no_link_to_somewhere_else() -> None:
+    body = b'{"messages": [], "next_page_uri": "http://elsewhere.invalid/list?PageToken=PA1"}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    async with something_that_answers(saying(answer)) as url, twilio_carrier(account(url), LIMITS) as carrier:
+        page = await carrier.list_inbound("")
+        assert page.next_page == f"{url}/2010-04-01/Accounts/{SID}/Messages.json?PageToken=PA1"
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"), min_size=1)))

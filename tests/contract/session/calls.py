@@ -14,7 +14,8 @@ from parley.agent.v1 import agent_pb2
 from parley_session.adapters.agent_client import GrpcAgents
 from parley_session.domain.effects import RunTurn
 from parley_session.domain.events import Answer
-from parley_session.domain.thread import AgentSettings, EndReason, Session, Text, Thread, Turn, TurnKind
+from parley_session.domain.settings import DEFAULTS, SessionSettings
+from parley_session.domain.thread import EndReason, Session, Text, Thread, Turn, TurnKind
 from parley_session.ports import AgentAway, AgentFailed
 from tests.contract.session.scripted_agent import (
     DEVELOPMENT,
@@ -40,11 +41,11 @@ def a_run(
     fence: int = 1,
     agent: str = "echo",
     state: str = '{"n":1}',
-    settings: AgentSettings = AgentSettings(),  # noqa: B008, frozen
+    settings: SessionSettings = DEFAULTS,
     end_reason: EndReason | None = None,
 ) -> RunTurn:
     thread = Thread("thread", 1, "+15550100", "+15550111")
-    session = Session("session", agent, settings, 1, started=True, state=state, end_reason=end_reason)
+    session = Session("session", agent, {}, settings, 1, started=True, state=state, end_reason=end_reason)
     turn = Turn(turn_id, "session", kind, NOW, claimed=True, fence=fence, traceparent="00-trace")
     texts = () if kind is TurnKind.END else (Text(1, "one", ("https://media/1",)), Text(2, "two"))
     return RunTurn(thread, session, turn, texts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import grpc
 import pytest
@@ -14,7 +13,8 @@ from parley.channel.v1 import channel_pb2
 from parley_chassis.settings import ProcessSettings
 from parley_session.adapters.agent_client import GrpcAgents
 from parley_session.domain.events import Answer
-from parley_session.domain.thread import AgentSettings, EndReason, Greeting, TurnKind
+from parley_session.domain.settings import Greeting, SessionSettings
+from parley_session.domain.thread import EndReason, TurnKind
 from parley_session.ports import AgentAway, AgentFailed, HistoryItem
 from tests.contract.session.calls import (
     AWAY,
@@ -65,7 +65,7 @@ async def test_a_turn_carries_all_that_the_agent_needs(agents: GrpcAgents, agent
 async def test_a_start_says_what_is_wanted_of_it(
     agents: GrpcAgents, agent: ScriptedAgent, greeting: Greeting, greet: bool, answer: bool
 ) -> None:
-    await agents.run_turn(a_run(kind=TurnKind.START, settings=AgentSettings(greeting=greeting)), [])
+    await agents.run_turn(a_run(kind=TurnKind.START, settings=SessionSettings(greeting=greeting)), [])
     start = agent.requests[0].start
     assert (start.greet, start.answer) == (greet, answer)
     assert [text.text for text in start.texts] == ["one", "two"]
@@ -154,30 +154,57 @@ async def test_every_call_carries_the_key(agent: ScriptedAgent) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("settings", "wishes"),
     [
-        (agent_pb2.AgentSettings(), AgentSettings()),
+        (agent_pb2.AgentSettings(), {}),
         (
             agent_pb2.AgentSettings(
                 greeting=agent_pb2.GREETING_GREET_AND_ANSWER,
                 settle=Duration(seconds=1, nanos=500_000_000),
                 fallback_text="oops",
+                on_open_session=agent_pb2.ON_OPEN_SESSION_JOIN,
+                closing_text="",
+                inactive_after=Duration(),
+                turn_limit=0,
             ),
-            AgentSettings(Greeting.GREET_AND_ANSWER, timedelta(seconds=1.5), "oops"),
+            {
+                "greeting": 3,
+                "settle": 1.5,
+                "fallback_text": "oops",
+                "on_open_session": 2,
+                "closing_text": "",
+                "inactive_after": 0,
+                "turn_limit": 0,
+            },
         ),
-        (agent_pb2.AgentSettings(settle=Duration(seconds=60)), AgentSettings(settle=timedelta(seconds=5))),
-        (agent_pb2.AgentSettings(settle=Duration(seconds=10**11)), AgentSettings(settle=timedelta(seconds=5))),
-        (agent_pb2.AgentSettings(settle=Duration(seconds=-1)), AgentSettings()),
-        (agent_pb2.AgentSettings(fallback_text=" \n"), AgentSettings()),
-        (agent_pb2.AgentSettings(fallback_text="oo\x00ps"), AgentSettings(fallback_text="oo\ufffdps")),
-        (agent_pb2.AgentSettings(greeting=17), AgentSettings()),  # type: ignore[arg-type]
     ],
 )
 async def test_what_an_agent_says_of_itself(
-    agent: ScriptedAgent, settings: agent_pb2.AgentSettings, expected: AgentSettings
+    agent: ScriptedAgent, settings: agent_pb2.AgentSettings, wishes: dict[str, object]
 ) -> None:
-    """What makes no sense takes the default: a session must always have words for a failure."""
     agent.settings = settings
     async with agent_running(agent) as address, calling(address) as agents:
         description = await agents.describe("echo")
-    assert (description.version, description.settings) == ("1", expected)
+    assert (description.version, description.wishes) == ("1", wishes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        (agent_pb2.AgentSettings(settle=Duration(seconds=60)), "settle"),
+        (agent_pb2.AgentSettings(settle=Duration(seconds=10**11)), "settle"),
+        (agent_pb2.AgentSettings(settle=Duration(seconds=-1)), "settle"),
+        (agent_pb2.AgentSettings(fallback_text=" \n"), "fallback_text"),
+        (agent_pb2.AgentSettings(warning_text="oo\x00ps"), "warning_text"),
+        (agent_pb2.AgentSettings(greeting=17), "greeting"),  # type: ignore[arg-type]
+        (agent_pb2.AgentSettings(grace=Duration(seconds=1)), "grace"),
+    ],
+)
+async def test_an_agent_that_wishes_for_the_impossible_is_not_described(
+    agent: ScriptedAgent, settings: agent_pb2.AgentSettings, field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.settings = settings
+    async with agent_running(agent) as address, calling(address) as agents:
+        with pytest.raises(AgentFailed):
+            await agents.describe("echo")
+    assert [record.fields for record in caplog.records if record.msg == "agent_settings_invalid"] == [[field]]  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ SUBMISSION = Submission("message", "thread", 3, "+15550100", "+15550111", "hello
 async def submit(*addresses: str) -> None:
     client = GrpcNotifier(addresses, DEVELOPMENT)
     try:
-        assert list(await client.submit([SUBMISSION])) == [None]
+        await client.submit([SUBMISSION], [])
     finally:
         await client.close()
 

@@ -44,7 +44,7 @@ def setting(field: str, value: object) -> Change:
 
 INVALID: dict[str, tuple[Change, str]] = {
     "no channel": (setting("channel", 0), "channel"),
-    "a channel without deliveries": (setting("channel", channel_pb2.CHANNEL_WEB_CHAT), "channel"),
+    "a channel that is not served": (setting("channel", channel_pb2.CHANNEL_VOICE), "channel"),
     "a channel of the future": (setting("channel", 99), "channel"),
     "no endpoint": (setting("endpoint", ""), "endpoint"),
     "a local endpoint": (setting("endpoint", "5550100"), "endpoint"),

@@ -204,6 +204,51 @@ async def test_a_reset_forgets_messages_and_faults_and_keeps_numbers(
     assert (await get(control, "/health"))["messages"] == 1
 
 
+async def test_webhooks_are_lost_until_the_fault_is_removed_and_called_in_any_order_after_that(
+    wired: Simulator, control: Control, receiver: Receiver
+) -> None:
+    fault = await post(control, "/faults", {"kind": "lose_inbound", "count": 0})
+    lost = [
+        await post(control, "/inbound", {"from": ANN, "to": OURS, "body": body}) for body in ("STOP", "START", "hi")
+    ]
+    assert [text["outcome"] for text in lost] == ["lost"] * 3
+    assert receiver.requests == []
+    async with control.delete(f"/faults/{fault['id']}") as response:
+        assert response.status == 204
+    again = [await post(control, f"/inbound/{text['sid']}", {}, 200) for text in reversed(lost)]
+    assert [text["outcome"] for text in again] == ["delivered"] * 3
+    assert [request.fields["MessageSid"] for request in receiver.requests] == [text["sid"] for text in reversed(lost)]
+    assert len([message for message in wired.messages() if not message.outbound]) == 3
+
+
+async def test_a_text_that_was_sent_is_not_called_in(wired: Simulator, control: Control) -> None:
+    await post(control, "/inbound", {"from": ANN, "to": OURS, "body": "HELP"})
+    (answer,) = wired.outbox(ANN, automatic=True)
+    await post(control, f"/inbound/{answer.sid}", {}, 400)
+
+
+async def test_a_services_pool_and_keywords_are_set(wired: Simulator, control: Control, receiver: Receiver) -> None:
+    words = {"stop": ["arret"], "start": ["encore"]}
+    made = await post(control, "/services", {"friendly_name": "desk", "numbers": [OURS], "advanced_opt_out": words})
+    assert (made["numbers"], made["use_inbound_webhook_on_number"], made["sticky_sender"]) == ([OURS], True, True)
+    assert made["advanced_opt_out"]["ARRET"] == "STOP"
+    await post(control, f"/services/{made['sid']}", {"numbers": [OTHER, OURS], "sticky_sender": False}, 200)
+    (shown,) = (await get(control, "/services"))["services"]
+    assert (shown["sid"], shown["numbers"], shown["sticky_sender"]) == (made["sid"], [OURS, OTHER], False)
+    sent = await post(control, "/inbound", {"from": ANN, "to": OURS, "body": "Arret"})
+    assert (sent["messaging_service_sid"], sent["opt_out_type"]) == (made["sid"], "STOP")
+    assert receiver.requests[0].fields["OptOutType"] == "STOP"
+    assert (await get(control, "/opt-outs"))["opt_outs"] == [{"sender": made["sid"], "participant": ANN}]
+
+
+async def test_a_number_is_in_one_service_only(control: Control) -> None:
+    first = await post(control, "/services", {"numbers": [OURS]})
+    await post(control, "/services", {"numbers": [OTHER, OURS]}, 400)
+    assert [service["sid"] for service in (await get(control, "/services"))["services"]] == [first["sid"]]
+    await post(control, f"/services/{first['sid']}", {"numbers": []}, 200)
+    await post(control, "/services", {"numbers": [OTHER, OURS]})
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -227,6 +272,15 @@ async def test_a_reset_forgets_messages_and_faults_and_keeps_numbers(
         ("/holds/77/release", {}, "id"),
         ("/messages/SM0", {"status": "sent"}, "sid"),
         ("/limits", {"concurrency": "many"}, "concurrency"),
+        ("/inbound/SM0", {}, "sid"),
+        ("/opt-outs", {}, "late"),
+        ("/services/MG0", {}, "sid"),
+        ("/services", {"numbers": [ANN]}, "numbers"),
+        ("/services", {"numbers": "x"}, "numbers"),
+        ("/services", {"inbound_request_url": "x"}, "inbound_request_url"),
+        ("/services", {"advanced_opt_out": {"stopp": []}}, "advanced_opt_out"),
+        ("/services", {"advanced_opt_out": {"stop": "arret"}}, "advanced_opt_out.stop"),
+        ("/services", {"colour": "red"}, "colour"),
     ],
 )
 async def test_bad_input_names_the_field(control: Control, path: str, body: dict[str, object], field: str) -> None:

@@ -288,3 +288,21 @@ async def test_a_list_error_is_twilios_bare_exception(simulator: Simulator, conn
     with pytest.raises(TwilioException) as caught:
         await asyncio.to_thread(client.messages.list)
     assert not isinstance(caught.value, TwilioRestException)
+
+
+async def test_texts_that_came_in_are_found_by_number_and_time_newest_first(
+    simulator: Simulator, client: Client
+) -> None:
+    simulator.add_fault("lose_inbound", count=None)
+    sids = [(await simulator.text(who, OURS, "hi")).message.sid for who in (ANN, BEN, ANN)]
+    await simulator.text(ANN, OTHER, "elsewhere")
+    await create(client, ANN)
+    for sid, minutes in zip(sids, (-10, 0, 0), strict=True):
+        message = simulator.world.log.get(sid)
+        assert message is not None
+        message.sent = message.created + minutes * 60
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    found = await asyncio.to_thread(lambda: client.messages.list(to=OURS, date_sent_after=since, page_size=1))
+    assert [message.sid for message in found] == [sids[2], sids[1]]
+    assert {(message.direction, message.status, message.to) for message in found} == {("inbound", "received", OURS)}
+    assert [message.from_ for message in found] == [ANN, BEN]

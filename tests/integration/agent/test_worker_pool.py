@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from parley_agent.adapters.worker_pool import _read_answer
 from parley_agent.domain.agent_yaml import InvalidAgent
+from parley_agent.domain.hand_off import HandOff
+from parley_agent.domain.turn import Ran
 from parley_agent.errors import AgentAway, AgentFailed, AgentFull, TurnTimedOut
 from tests.integration.agent.agents import Desk, desk, is_running, turn, until, write_agent, zygotes
 
@@ -122,13 +125,31 @@ async def test_a_closed_stdout_harms_nothing(one: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", ["{}", "nonsense", '[0,{"replies":["stolen"],"state":"","hang_up":false}]', '[0,{"what":"","frames":[]}]']
+    "answer",
+    [
+        "{}",
+        "nonsense",
+        '[0,{"replies":["stolen"],"state":"","hang_up":false,"hand_off":null}]',
+        '[0,{"what":"","frames":[]}]',
+    ],
 )
 async def test_an_answer_forged_by_the_agent_fails_that_turn_only(one: Desk, answer: str) -> None:
     with pytest.raises(AgentFailed, match="ended its worker, or its connection"):
         await one.run(f"forge {answer}", timeout=SOON)
     for word in ("one", "two", "three"):
         assert await one.say(f"echo {word}", timeout=SOON) == word
+
+
+@pytest.mark.parametrize("hand_off", ['"desk"', "true", "[]", '["desk"]', '["desk",1]', '["desk","why","how"]', "{}"])
+def test_an_answer_with_a_hand_off_that_is_none_is_no_answer(hand_off: str) -> None:
+    answer = f'[7,{{"replies":["hi"],"state":"","hang_up":false,"hand_off":{hand_off}}}]'
+    assert _read_answer(answer.encode(), 7) is None
+
+
+def test_a_hand_off_comes_out_of_a_worker_as_it_went_in() -> None:
+    answer = b'[7,{"replies":[],"state":"{}","hang_up":false,"hand_off":["desk","why"]}]'
+    assert _read_answer(answer, 7) == Ran([], "{}", False, HandOff("desk", "why"))
+    assert _read_answer(answer, 8) is None
 
 
 async def test_a_state_of_64_kib_passes_and_a_larger_one_fails_by_its_key(one: Desk) -> None:

@@ -8,12 +8,18 @@ from typing import Any, TypeAlias
 import grpc
 
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
-from parley.session.v1 import session_pb2, session_service_pb2, session_service_pb2_grpc
+from parley.session.v1 import (
+    key_service_pb2_grpc,
+    number_service_pb2_grpc,
+    session_pb2,
+    session_service_pb2,
+    session_service_pb2_grpc,
+)
 from parley_chassis.grpc_server import grpc_server
 from parley_chassis.settings import ProcessSettings
+from tests.integration.gateway.api_peers import OUR_NUMBER, SessionApiPeer, key_peer
 
 DEVELOPMENT = ProcessSettings(insecure_dev=True)
-OUR_NUMBER = "+15550199"
 RESULT = session_pb2.ReceiveResult
 Outcome: TypeAlias = session_pb2.ReceiveResult.Outcome.ValueType
 
@@ -36,11 +42,13 @@ class Doors:
             await context.abort(self.fails_with, "the canary of the peer")
 
 
-class SessionPeer(session_service_pb2_grpc.SessionServiceServicer):
+class SessionPeer(SessionApiPeer):
     """Stores texts to OUR_NUMBER, each once."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.doors = Doors()
+        self.keys = key_peer(Doors())
         self.received: list[session_pb2.InboundMessage] = []
         self.outcome: Outcome | None = None
         self.chokes_on = ""
@@ -93,6 +101,8 @@ async def serving(peer: SessionPeer | NotifierPeer, listen: str = "127.0.0.1:0")
     def add(server: grpc.aio.Server) -> list[str]:
         if isinstance(peer, SessionPeer):
             session_service_pb2_grpc.add_SessionServiceServicer_to_server(peer, server)
+            number_service_pb2_grpc.add_NumberServiceServicer_to_server(peer.numbers, server)
+            key_service_pb2_grpc.add_KeyServiceServicer_to_server(peer.keys, server)
             return ["parley.session.v1.SessionService"]
         notifier_service_pb2_grpc.add_NotifierServiceServicer_to_server(peer, server)
         return ["parley.notifier.v1.NotifierService"]
@@ -103,6 +113,8 @@ async def serving(peer: SessionPeer | NotifierPeer, listen: str = "127.0.0.1:0")
         finally:
             # Nobody is kept waiting by a server that stops.
             peer.doors.open.set()
+            if isinstance(peer, SessionPeer):
+                peer.keys.doors.open.set()
 
 
 @asynccontextmanager

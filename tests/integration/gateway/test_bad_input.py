@@ -190,7 +190,7 @@ OTHERS: list[tuple[str, int, bytes]] = [
     ("a delivery id with a line end", 404, signed(STATUS + "%0A", report())),
     ("no delivery id", 404, signed(f"{DELIVERY_PATHS}/", report())),
     ("fields at the end of the path", 404, signed(SMS + "AccountSid" + ACCOUNT)),
-    ("documentation", 404, request("/docs", method="GET")),
+    ("documentation of another kind", 404, request("/redoc", method="GET")),
     ("a header of 17 KiB", 431, signed(headers={"X-Long": "x" * 17 * 1024})),
     ("a target of 17 KiB", 431, signed(f"{SMS}?{'x' * 17 * 1024}")),
     ("a thousand headers", 431, signed(headers={f"X-{n}": "0123456789" for n in range(1000)})),

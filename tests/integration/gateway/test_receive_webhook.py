@@ -7,10 +7,11 @@ import grpc
 import pytest
 
 from parley.channel.v1 import channel_pb2
+from parley.session.v1 import session_pb2
 from parley_gateway.app import Gateway
+from tests.integration.gateway.api_peers import OUR_NUMBER
 from tests.integration.gateway.between import StartGateway
 from tests.integration.gateway.peers import (
-    OUR_NUMBER,
     RESULT,
     Outcome,
     SessionPeer,
@@ -59,6 +60,23 @@ async def test_a_text_reaches_the_session_service_whole(gateway: Gateway, sessio
     assert list(message.media_urls) == ["https://api.twilio.com/a", "https://api.twilio.com/b"]
     assert before <= message.receive_time.ToNanoseconds() / 1e9 <= time.time()
     assert len(message.traceparent) == 55
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ("STOP", session_pb2.OPT_OUT_TYPE_STOP),
+        ("start", session_pb2.OPT_OUT_TYPE_START),
+        ("Help", session_pb2.OPT_OUT_TYPE_HELP),
+        ("PAUSE", session_pb2.OPT_OUT_TYPE_UNSPECIFIED),
+        (None, session_pb2.OPT_OUT_TYPE_UNSPECIFIED),
+    ],
+)
+async def test_what_twilio_took_a_text_for_reaches_the_session_service(
+    gateway: Gateway, sessions: SessionPeer, given: str | None, kind: session_pb2.OptOutType.ValueType
+) -> None:
+    assert_stored(await call(gateway.url, signed(fields=text(Body="Stop", OptOutType=given))))
+    assert [message.opt_out_type for message in sessions.received] == [kind]
 
 
 async def test_the_answer_waits_for_the_session_service(gateway: Gateway, sessions: SessionPeer) -> None:

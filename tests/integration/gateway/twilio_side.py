@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from tests.integration.gateway.peers import OUR_NUMBER
+from tests.integration.gateway.api_peers import OUR_NUMBER
 
 PUBLIC_URL = "https://sms.example.com"
 ACCOUNT, TOKEN = "AC" + "1" * 32, "0123456789abcdef0123456789abcdef"

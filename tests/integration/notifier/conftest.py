@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
@@ -23,7 +23,7 @@ from parley_notifier.app import NotifierService, running
 from parley_notifier.settings import Settings
 from parley_simulator.simulator import Simulator
 from tests.databases import FreshDatabase
-from tests.integration.notifier.peers import SessionPeer, session_peer
+from tests.integration.notifier.peers import SessionPeer, TwilioPeer, session_peer, timestamp, twilio_peer
 
 SENDER = "+15550001111"
 TOKEN = "the-token-of-the-test-account"
@@ -70,6 +70,12 @@ async def session() -> AsyncIterator[SessionPeer]:
         yield peer
 
 
+@pytest.fixture
+async def twilio() -> AsyncIterator[TwilioPeer]:
+    async with twilio_peer() as peer:
+        yield peer
+
+
 @dataclass
 class Notifier:
     """A running notifier and a client of it."""
@@ -80,6 +86,11 @@ class Notifier:
     async def submit(self, *texts: Text, timeout: float = 5.0) -> None:
         await self.stub.Submit(
             notifier_pb2.SubmitRequest(submissions=[text.submission for text in texts]), timeout=timeout
+        )
+
+    async def opt_out(self, *opt_outs: notifier_pb2.OptOut, texts: Sequence[Text] = ()) -> None:
+        await self.stub.Submit(
+            notifier_pb2.SubmitRequest(submissions=[text.submission for text in texts], opt_outs=opt_outs), timeout=5.0
         )
 
     async def report(self, message_id: str, sid: str, *statuses: str, error_code: int = 0) -> None:
@@ -101,6 +112,7 @@ class Text:
     canceled: bool = False
     message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     sender: str = SENDER
+    scope: str = ""
 
     @property
     def submission(self) -> notifier_pb2.Submission:
@@ -112,6 +124,7 @@ class Text:
             participant=self.participant,
             text=self.text,
             canceled=self.canceled,
+            opt_out_scope=self.scope,
         )
 
 
@@ -122,6 +135,12 @@ class Thread:
     participant: str
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     written: int = 0
+
+    def said(self, event_time: float, opted_out: bool = True, scope: str = SENDER) -> notifier_pb2.OptOut:
+        """A STOP or START of its participant."""
+        return notifier_pb2.OptOut(
+            scope=scope, participant=self.participant, opted_out=opted_out, event_time=timestamp(event_time)
+        )
 
     def text(self, text: str = "", **fields: Any) -> Text:
         self.written += 1

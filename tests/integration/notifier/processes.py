@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from parley_chassis.lifecycle import Wake
-from parley_chassis.postgres.pool import database
-from parley_notifier.adapters.postgres.store import PostgresStore
+from parley_chassis.postgres.pool import Database, database
+from parley_notifier.adapters.postgres.store import PostgresBatch, PostgresStore
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.facts import Claim, Fact, Finding, Report, Submission
 from parley_notifier.domain.outcomes import Answer, outcome_of
@@ -36,10 +36,43 @@ TERMS = Terms(
 )
 
 
+class PausingStore(PostgresStore):
+    """Batches stop before they commit while it is paused."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.decided = asyncio.Event()
+        """A batch has come to its commit."""
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        self._open.clear()
+        self.decided.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
+    @asynccontextmanager
+    async def batch(self) -> AsyncIterator[PostgresBatch]:
+        async with super().batch() as batch:
+            commit = batch.commit
+
+            async def commit_when_open(decision: Decision) -> None:
+                self.decided.set()
+                await self._open.wait()
+                await commit(decision)
+
+            batch.commit = commit_when_open  # type: ignore[method-assign]
+            yield batch
+
+
 class Process:
     """Claims and decides, and writes down what it would do next instead of doing it."""
 
-    def __init__(self, store: PostgresStore, slots: int = 1000, terms: Terms = TERMS) -> None:
+    def __init__(self, store: PausingStore, slots: int = 1000, terms: Terms = TERMS) -> None:
         self.store = store
         self.claimed: list[Claim] = []
         self.looks: list[Look] = []
@@ -78,7 +111,14 @@ class Process:
 
 def submission(text: Text) -> Submission:
     return Submission(
-        text.message_id, text.thread_id, text.seq, text.sender, text.participant, text.text, text.canceled
+        text.message_id,
+        text.thread_id,
+        text.seq,
+        text.sender,
+        text.participant,
+        text.text,
+        text.canceled,
+        opt_out_scope=text.scope,
     )
 
 
@@ -93,4 +133,4 @@ def reported(claim: Claim, sid: str, status: str) -> Report:
 @asynccontextmanager
 async def process_on(url: str, **fields: Any) -> AsyncIterator[Process]:
     async with database(url, application="parley-notifier-test", size=4) as pool:
-        yield Process(PostgresStore(pool), **fields)
+        yield Process(PausingStore(pool), **fields)

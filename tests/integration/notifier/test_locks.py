@@ -11,8 +11,9 @@ import pytest
 
 from parley_chassis.postgres.pool import DatabaseUnavailable
 from parley_notifier.domain.facts import Claim
+from parley_notifier.domain.opt_out import OptOut
 from tests.databases import FreshDatabase
-from tests.integration.notifier.conftest import Rows, Thread
+from tests.integration.notifier.conftest import SENDER, Rows, Thread
 from tests.integration.notifier.processes import Process, accepted, process_on, reported
 
 STRESS = 3.0
@@ -49,7 +50,7 @@ class Stress:
 
     async def run(self, seconds: float, *, until_deadlock: bool = False) -> None:
         end = time.monotonic() + seconds
-        moves = (self._submit, self._submit, self._mark, self._mark, self._report, self._tend)
+        moves = (self._submit, self._submit, self._mark, self._mark, self._report, self._tend, self._opt_in)
         await asyncio.gather(
             *(self._repeat(move, process, end, until_deadlock) for process in self._processes for move in moves)
         )
@@ -97,6 +98,10 @@ class Stress:
     async def _report(self, process: Process) -> None:
         claims = [claim for other in self._processes for claim in other.claimed[:5]]
         await process.facts(*(reported(claim, f"SM{claim.delivery_id}", "queued") for claim in claims))
+
+    async def _opt_in(self, process: Process) -> None:
+        threads = self._chance.sample(self._threads, 5)
+        await process.facts(*(OptOut(SENDER, thread.participant, False, time.time()) for thread in threads))
 
     async def _tend(self, process: Process) -> None:
         await process.tend()

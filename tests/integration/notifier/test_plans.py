@@ -24,7 +24,7 @@ from tests.databases import FreshDatabase, fresh_database
 from tests.integration.notifier.conftest import Connection
 
 QUERIES = load_queries("parley_notifier.adapters.postgres")
-BIG = {"lanes", "deliveries", "attempts", "reports"}
+BIG = {"lanes", "deliveries", "attempts", "reports", "opt_outs"}
 LANES, DUE = 20_000, 100
 BATCH = 20
 MAX_PAGES = 40 * BATCH
@@ -53,7 +53,10 @@ INSERT INTO notifier.attempts (delivery_id, attempt, started_time, finished_time
 SELECT id, 1, clock_timestamp(), clock_timestamp(), 'accepted', 201, 0, sid, 'RQ' FROM notifier.deliveries;
 
 INSERT INTO notifier.reports (message_sid, status, delivery_id, error_code, receive_time)
-SELECT sid, 'delivered', id, 0, clock_timestamp() FROM notifier.deliveries
+SELECT sid, 'delivered', id, 0, clock_timestamp() FROM notifier.deliveries;
+
+INSERT INTO notifier.opt_outs (scope, participant, opted_out, event_time)
+SELECT sender, participant, thread_id < pg_temp.id('1', 2000), clock_timestamp() FROM notifier.lanes
 """
 
 
@@ -127,7 +130,15 @@ async def hot(databases: dict[str, FreshDatabase], request: pytest.FixtureReques
 
 
 SOME = range(1000, 1000 + BATCH * 10, 10)
-NEW_PAIRS = dump({"thread_id": identity(9, n), "sender": "+1", "participant": str(n)} for n in SOME)
+NEW_PAIRS = dump(
+    {"thread_id": identity(9, n), "sender": "+1", "participant": str(n), "opt_out_scope": ""} for n in SOME
+)
+PARTICIPANTS = [f"+1666{n:07d}" for n in SOME]
+SCOPES = dump({"scope": f"+1555{n % 100:07d}", "participant": f"+1666{n:07d}"} for n in SOME)
+OPT_OUTS = dump(
+    {"scope": f"+1555{n % 100:07d}", "participant": f"+1666{n:07d}", "opted_out": True, "event_time": 1.7e9}
+    for n in SOME
+)
 
 
 def written() -> tuple[str, ...]:
@@ -151,7 +162,10 @@ def written() -> tuple[str, ...]:
         {"message_sid": f"SM{n * 10 + 9}", "status": "sent", "delivery_id": identity(2, n * 10 + 9), "error_code": 0,
          "receive_time": time} for n in SOME
     ]  # fmt: skip
-    lanes = [{"thread_id": identity(1, n), "next_seq": 11, "in_flight": 11, "wake_time": None} for n in SOME]
+    lanes = [
+        {"thread_id": identity(1, n), "next_seq": 11, "in_flight": 11, "wake_time": None, "opt_out_scope": ""}
+        for n in SOME
+    ]
     return dump(new), dump(changed), dump(attempts), dump(reports), dump(lanes)
 
 
@@ -161,7 +175,10 @@ CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "lock_free_lanes": ((threads(SOME), deliveries(SOME)), {"lanes_pkey", KEY}),
     "lock_lanes": ((threads(SOME), deliveries(SOME)), {"lanes_pkey", KEY}),
     "lock_due_lanes": ((BATCH, threads(SOME)), {"lanes_wake_time", "lanes_pkey"}),
-    "read_lanes": ((WINDOW, threads(SOME), deliveries(SOME)), {"lanes_pkey", KEY, PLACE}),
+    "read_lanes": ((WINDOW, threads(SOME), deliveries(SOME)), {"lanes_pkey", KEY, PLACE, "opt_outs_pkey"}),
+    "find_lanes": ((PARTICIPANTS,), {"lanes_participant"}),
+    "read_opt_outs": ((SCOPES,), {"opt_outs_pkey"}),
+    "store_opt_outs": ((OPT_OUTS,), set()),
     "read_deliveries": ((deliveries(SOME),), {KEY}),
     "write": (written(), {"lanes_pkey", KEY}),
     "known_sids": ((identity(1, 1000), identity(2, 10_010), ["SM10001", "SM10002"]), {PLACE}),

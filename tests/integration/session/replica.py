@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -20,9 +20,15 @@ from parley_session.handlers.claim_turns import ClaimTurns
 from parley_session.handlers.commit_turns import CommitTurns, TurnResult
 from parley_session.handlers.follow_up import FollowUp
 from parley_session.handlers.receive_messages import Incoming, Received, ReceiveMessages
-from parley_session.ports import Gathered, HistoryItem, Submission, ThreadKey
+from parley_session.handlers.record_deliveries import RecordDeliveries
+from parley_session.handlers.start_sessions import Opening, StartSessions
+from parley_session.handlers.take_requests import Asked, Taken, TakeRequests
+from parley_session.handlers.time_out_sessions import TimedOut, TimeOutSessions
+from parley_session.ports import DeliveryRecord, Gathered, HandOver, HistoryItem, OptOutNotice, Submission, ThreadKey
 
 OURS = "+15550100"
+NO_LIMITS = '{"text_limit": 0, "repeat_limit": 0, "turn_limit": 0}'
+"""What a number wants whose participants text faster than people do."""
 
 
 def key(participant: str = "+15550111", endpoint: str = OURS) -> ThreadKey:
@@ -54,23 +60,49 @@ class Replica:
     free_slots: int = 100
     started: list[tuple[RunTurn, Sequence[HistoryItem]]] = field(default_factory=list)
     handed_over: list[Submission] = field(default_factory=list)
+    opt_outs: list[OptOutNotice] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        follow_up = FollowUp(lambda run, history: self.started.append((run, history)), self.handed_over.append)
+        follow_up = FollowUp(lambda run, history: self.started.append((run, history)), self._hand_over)
         self._receive = ReceiveMessages(self.store, self._context, follow_up)
         self._commit = CommitTurns(self.store, self._context, follow_up)
         self._claim = ClaimTurns(self.store, self._context, follow_up, lambda: self.free_slots)
+        self._record = RecordDeliveries(self.store, self._context, follow_up)
+        self._ask = TakeRequests(self.store, self._context, follow_up)
+        self._start = StartSessions(self.store, self._ask_one)
+        self._time_out = TimeOutSessions(self.store, self._context, follow_up)
+
+    def _hand_over(self, item: HandOver) -> None:
+        if isinstance(item, OptOutNotice):
+            self.opt_outs.append(item)
+        else:
+            self.handed_over.append(item)
+
+    async def _ask_one(self, asked: Asked) -> Taken:
+        return (await self._ask([asked]))[0]
 
     def _context(self, gathered: Gathered) -> Context:
         assert gathered.now is not None
         protocol = Protocol(lease=timedelta(seconds=self.lease))
-        return Context(gathered.now, new_id, self.free_slots > 0, protocol)
+        return Context(gathered.now, new_id, self.free_slots > 0, protocol, gathered.people_now)
 
     async def receive(self, *items: Incoming) -> list[Received]:
         return await self._receive(items)
 
     async def commit(self, *results: TurnResult) -> list[bool]:
         return await self._commit(results)
+
+    async def record(self, *records: DeliveryRecord) -> None:
+        await self._record(records)
+
+    async def ask(self, *asked: Asked) -> list[Taken]:
+        return await self._ask(asked)
+
+    async def start(self, *openings: Opening) -> list[Taken]:
+        return [await taken if isinstance(taken, Awaitable) else taken for taken in await self._start(openings)]
+
+    async def time_out(self, limit: int = 100, covered: datetime | None = None) -> TimedOut:
+        return await self._time_out(limit, covered)
 
     async def claim(self) -> bool:
         return await self._claim()
@@ -120,8 +152,9 @@ class Rows:
         ((value,),) = await self.all(statement, *parameters)
         return value
 
-    async def register(self, number: str = OURS, agent: str = "echo") -> None:
-        await self.all("INSERT INTO session.numbers (number, agent) VALUES (%s, %s)", number, agent)
+    async def register(self, number: str = OURS, agent: str = "echo", settings: str = NO_LIMITS) -> None:
+        statement = "INSERT INTO session.numbers (number, agent, settings) VALUES (%s, %s, %s::text::jsonb)"
+        await self.all(statement, number, agent, settings)
 
 
 async def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> None:

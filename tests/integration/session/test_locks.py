@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from parley_chassis.postgres.pool import DatabaseUnavailable
 from parley_session.adapters.ids import new_id
+from parley_session.domain.decide import decide
 from parley_session.domain.events import Context
-from parley_session.domain.machine import decide
 from parley_session.ports import DeliveryRecord
 from tests.databases import FreshDatabase
 from tests.integration.session.collisions import deadlocks, is_deadlock

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 
-from parley_session.handlers.record_deliveries import RecordDeliveries
 from parley_session.ports import DeliveryRecord
 from tests.databases import FreshDatabase
 from tests.integration.session.collisions import deadlocks
@@ -39,7 +38,7 @@ async def message_id(replica: Replica) -> str:
 
 
 async def record(replica: Replica, *records: DeliveryRecord) -> None:
-    await RecordDeliveries(replica.store)(records)
+    await replica.record(*records)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from parley_session.adapters.ids import new_id
+from parley_session.domain.decide import decide
+from parley_session.domain.effects import MessageKind
 from parley_session.domain.events import Context
-from parley_session.domain.machine import decide
 from tests.databases import FreshDatabase
 from tests.integration.session.replica import (
     Replica,
@@ -208,7 +209,7 @@ async def test_three_failures_send_the_fallback(replica: Replica, rows: Rows) ->
         run = await replica.claim_one()
     await replica.commit(failure(run))
     assert [text for _, text in replies(replica)] == ["Sorry, something went wrong. Please try again in a moment."]
-    assert await rows.one("SELECT fallback FROM session.messages WHERE direction = 2") is True
+    assert await rows.one("SELECT kind FROM session.messages WHERE direction = 2") == MessageKind.FALLBACK
     assert await rows.one("SELECT outcome FROM session.turns") == 2
 
 

@@ -6,9 +6,10 @@ import copy
 
 import pytest
 
-from parley_agent.domain.replies import UnusableReturn
+from parley_agent.domain.hand_off import HandOff
+from parley_agent.domain.texts import UnusableReturn
 from parley_agent.domain.turn import Turn
-from parley_agent.sandbox.conv import ChannelType, Conversation, State, take_queued
+from parley_agent.sandbox.conv import ChannelType, Conversation, State, take_hand_off, take_queued
 
 
 @pytest.fixture
@@ -89,6 +90,27 @@ def test_the_last_thing_said_is_taken_once(conv: Conversation) -> None:
     conv.say("two")
     assert take_queued(conv) == "two"
     assert take_queued(conv) is None
+
+
+def test_the_last_hand_off_is_taken_once(conv: Conversation) -> None:
+    conv.call_handoff("sales", "wants to buy", "One moment.")
+    conv.call_handoff(destination="billing", reason="a refund", sip_headers={"X-A": "b"}, route="r")
+    assert take_hand_off(conv) == HandOff("billing", "a refund")
+    assert take_hand_off(conv) is None
+    assert take_queued(conv) == "One moment."
+    conv.call_handoff()
+    assert take_hand_off(conv) == HandOff()
+
+
+def test_a_hand_off_must_be_of_texts(conv: Conversation) -> None:
+    with pytest.raises(UnusableReturn, match=r"the hand-off's destination as a list"):
+        conv.call_handoff(["billing"])  # type: ignore[arg-type]
+
+
+def test_why_a_session_has_ended_is_known_at_its_end(conv: Conversation) -> None:
+    assert conv.end_reason is None
+    ended = Turn("t", "s", "sms", "", "", "", [], "end", end_reason="INACTIVE")
+    assert Conversation(ended, {}).end_reason == "INACTIVE"
 
 
 def test_what_is_said_must_be_a_text(conv: Conversation) -> None:

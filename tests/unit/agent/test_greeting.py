@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from parley_agent.domain.greeting import Greetings, greeting
-from parley_agent.domain.replies import Said, UnusableReturn
+from parley_agent.domain.hand_off import HandOff
+from parley_agent.domain.replies import Said
+from parley_agent.domain.texts import UnusableReturn
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,8 @@ from parley_agent.domain.replies import Said, UnusableReturn
         (Said(hang_up=True), None, None, ""),
         (Said(hang_up=True), None, "message", "message"),
         (Said("utterance", hang_up=True), None, None, "utterance"),
+        (Said(hand_off=HandOff()), None, None, ""),
+        (Said(hand_off=HandOff()), "said", None, "said"),
     ],
 )
 def test_the_first_that_is_set_greets(said: Said, queued: str | None, greet_message: object, expected: str) -> None:

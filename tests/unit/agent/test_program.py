@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from parley_agent.domain.agent_yaml import InvalidAgent
+from parley_agent.domain.hand_off import HandOff
 from parley_agent.sandbox.program import Fault, Unloadable
 from parley_agent.testing import Chat
 
@@ -74,6 +75,68 @@ def test_a_hang_up_in_start_answers_nothing(tmp_path: Path) -> None:
     chat = Chat(written(tmp_path, code, "name: desk\ngreeting: greet_and_answer"))
     assert chat.text("hello") == ["Closed."]
     assert chat.hung_up
+
+
+@pytest.mark.parametrize(
+    ("body", "replies"),
+    [
+        ("return {'utterance': 'A moment.', 'handoff': {'destination': 'billing', 'reason': message}}", ["A moment."]),
+        ("return {'hand_off': {'destination': 'billing', 'reason': message, 'utterance': 'Ok.'}}", ["Ok."]),
+        ("return conv.call_handoff(destination='billing', reason=message, utterance='Bye.')", ["Bye."]),
+        ("conv.call_handoff('billing', reason=message)", []),
+        ("conv.call_handoff('billing', message, 'called'); return 'returned'", ["returned"]),
+    ],
+)
+def test_an_agent_hands_off_and_hears_nothing_until_people_give_the_session_back(
+    tmp_path: Path, body: str, replies: list[str]
+) -> None:
+    code = f"def respond(conv, message):\n    if message != 'help': return message\n    {body}"
+    chat = Chat(written(tmp_path, code, "name: desk\ngreeting: answer"))
+    assert (chat.text("hi"), chat.handed_off) == (["hi"], None)
+    assert chat.text("help") == replies
+    assert (chat.handed_off, chat.hung_up) == (HandOff("billing", "help"), False)
+    assert chat.text("hello?") == []
+    chat.write("I'm Jo.")
+    assert chat.history[-2:] == [("user", "hello?"), ("agent", "I'm Jo.")]
+    chat.resume()
+    assert chat.text("thanks") == ["thanks"]
+
+
+def test_a_hang_up_outranks_a_hand_off(tmp_path: Path) -> None:
+    code = "def respond(conv, message):\n    conv.call_handoff('x')\n    return {'hangup': True, 'handoff': 'y'}"
+    chat = Chat(written(tmp_path, code, "name: desk\ngreeting: answer"))
+    assert chat.text("bye") == []
+    assert (chat.hung_up, chat.handed_off) == (True, None)
+
+
+def test_a_hand_off_in_start_answers_nothing_and_greets_with_its_own_words_only(tmp_path: Path) -> None:
+    code = "def start(conv): conv.call_handoff('desk', utterance=conv.history[-1].text.upper() or None)\n" + RESPOND
+    settings = "name: desk\ngreeting: greet_and_answer\ngreeting_text: Welcome!"
+    chat = Chat(written(tmp_path, code, settings))
+    assert (chat.text("hello"), chat.handed_off) == (["HELLO"], HandOff("desk"))
+    silent = Chat(written(tmp_path, "def start(conv): return {'handoff': 'desk'}\n" + RESPOND, settings))
+    assert (silent.text("hello"), silent.handed_off) == ([], HandOff("desk"))
+
+
+def test_a_session_that_has_ended_is_not_handed_off(tmp_path: Path) -> None:
+    chat = Chat(written(tmp_path, "def end(conv): return conv.call_handoff('late') or {'handoff': 'late'}\n" + RESPOND))
+    ended = chat._turn("end", ())
+    with chat._installed():
+        assert chat._program.run(ended).hand_off is None
+
+
+def test_end_knows_why(tmp_path: Path) -> None:
+    code = f"""
+    import pathlib
+    def respond(conv, message): return {{"hangup": message == "bye"}}
+    def end(conv):
+        with pathlib.Path({str(tmp_path / "ended")!r}).open("a") as log: log.write(conv.end_reason + " ")
+    """
+    chat = Chat(written(tmp_path, code, "name: desk\ngreeting: answer"))
+    for text, reason in (("bye", ""), ("hi", ""), ("hi", "INACTIVE")):
+        chat.text(text)
+        chat.end(reason)
+    assert (tmp_path / "ended").read_text() == "ENDED_BY_AGENT ENDED_BY_REQUEST INACTIVE "
 
 
 def test_silence_is_no_reply(tmp_path: Path) -> None:

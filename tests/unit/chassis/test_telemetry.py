@@ -1,7 +1,8 @@
 """Traces: one that is sampled is connected from step to step; one that is not costs next to nothing."""
 
+import time
 import timeit
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -127,3 +128,53 @@ def test_what_is_not_sampled_costs_less_than_two_microseconds() -> None:
     # The fastest of many short runs: what else the machine does slows some of them, never all.
     assert min(timeit.repeat(step, number=500, repeat=50)) / 500 < 2e-6
     tracing.spans()
+
+
+class Watcher:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def span_begun(
+        self, trace_id: str, span_id: str, name: str, at: float, attributes: Mapping[str, object]
+    ) -> None:
+        self.told.append(("begun", trace_id, span_id, name, dict(attributes)))
+        self.begun_at = at
+
+    def span_ended(self, trace_id: str, span_id: str, at: float, failed: bool) -> None:
+        self.told.append(("ended", trace_id, span_id, failed))
+        self.ended_at = at
+
+
+def test_a_watcher_is_told_of_every_span_while_it_lasts_whatever_the_ratio() -> None:
+    watcher = Watcher()
+    telemetry = Telemetry("gateway", ProcessSettings(trace_ratio=0.0), watcher=watcher)
+    traceparent = telemetry.new_trace()
+    with telemetry.span("gateway.receive_webhook", traceparent, {"message_sid": "SM1"}) as own:
+        trace, span = own[3:35], own[36:52]
+        assert watcher.told == [("begun", trace, span, "gateway.receive_webhook", {"message_sid": "SM1"})]
+    assert watcher.told[1:] == [("ended", trace, span, False)]
+    assert 0 <= time.time() - watcher.begun_at < 60
+    assert watcher.begun_at <= watcher.ended_at
+    telemetry.close()
+
+
+def test_a_watcher_is_told_that_a_step_failed() -> None:
+    watcher = Watcher()
+    telemetry = Telemetry("session", ProcessSettings(), watcher=watcher)
+    with pytest.raises(ValueError, match="no"), telemetry.span("session.run_turn", telemetry.new_trace()):
+        raise ValueError("no")
+    assert watcher.told[-1][0] == "ended"
+    assert watcher.told[-1][-1] is True
+    telemetry.close()
+
+
+def test_an_exporter_hears_of_spans_beside_a_watcher() -> None:
+    watcher, exporter = Watcher(), InMemorySpanExporter()
+    telemetry = Telemetry("session", ProcessSettings(), exporter, watcher)
+    with telemetry.span("session.run_turn", telemetry.new_trace()):
+        pass
+    telemetry.close()
+    assert len(exporter.get_finished_spans()) == 1
+    assert len(watcher.told) == 2

@@ -138,3 +138,23 @@ def test_a_text_is_not_shown_by_its_repr() -> None:
     shown = repr(parsed(Body="canary", From_="+15550123", NumMedia="1", MediaUrl0="https://canary/"))
     assert SID in shown
     assert not any(secret in shown for secret in ("canary", "+15550123", "+15550199"))
+
+
+@pytest.mark.parametrize("given", ["STOP", "stop", "Stop"])
+def test_what_twilio_took_a_text_for_is_passed_on(given: str) -> None:
+    assert parsed(OptOutType=given).opt_out_type == "STOP"
+
+
+@pytest.mark.parametrize("kind", ["START", "HELP"])
+def test_start_and_help_are_passed_on_too(kind: str) -> None:
+    assert parsed(OptOutType=kind).opt_out_type == kind
+
+
+@pytest.mark.parametrize("given", [None, "", "PAUSE", "STOP ", "1"])
+def test_a_type_that_is_not_known_is_none(given: str | None) -> None:
+    assert parsed(OptOutType=given).opt_out_type == ""
+
+
+def test_a_type_that_comes_twice_is_refused() -> None:
+    with pytest.raises(Malformed, match="OptOutType: comes more than once"):
+        inbound_fields([*FIELDS.items(), ("OptOutType", "STOP"), ("OptOutType", "START")])

@@ -70,6 +70,8 @@ def test_accounts_come_from_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ("NOTIFIER_ADDRESS", None, "PARLEY_GATEWAY_NOTIFIER_ADDRESS"),
         ("BODY_LIMIT", "big", "PARLEY_GATEWAY_BODY_LIMIT"),
         ("ANSWER_TIMEOUT", "0", "PARLEY_GATEWAY_ANSWER_TIMEOUT"),
+        ("API_TIMEOUT", "0", "PARLEY_GATEWAY_API_TIMEOUT"),
+        ("REQUESTS_PER_SECOND", "-1", "PARLEY_GATEWAY_REQUESTS_PER_SECOND"),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, said: str) -> None:

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from parley_notifier.domain.delivery import FINAL, TRANSITIONS, Event, State
-from tests.unit.notifier.world import Fate, Process, World
+from tests.unit.notifier.world import SCOPES, Fate, Process, World
 
 WAITS = (0.5, 6.0, 31.0, 61.0, 130.0)
-STATUSES = ("queued", "sent", "delivered", "failed")
+STATUSES = (("queued", 0), ("sent", 0), ("delivered", 0), ("failed", 0), ("failed", 21610))
+AGO = (0.0, 1.0, 40.0, 200.0)
 
 
 class LaneWalk(RuleBasedStateMachine):
@@ -25,9 +26,13 @@ class LaneWalk(RuleBasedStateMachine):
     def process(self, number: int) -> Process:
         return self.world.processes[number]
 
-    @rule(number=st.integers(0, 1), seq=st.integers(1, 4), canceled=st.booleans())
-    def submit(self, number: int, seq: int, canceled: bool) -> None:
-        self.world.submit(self.process(number), seq, canceled)
+    @rule(number=st.integers(0, 1), seq=st.integers(1, 4), canceled=st.booleans(), scope=st.sampled_from(SCOPES))
+    def submit(self, number: int, seq: int, canceled: bool, scope: str) -> None:
+        self.world.submit(self.process(number), seq, canceled, scope)
+
+    @rule(number=st.integers(0, 1), opted_out=st.booleans(), ago=st.sampled_from(AGO), scope=st.sampled_from(SCOPES))
+    def say(self, number: int, opted_out: bool, ago: float, scope: str) -> None:
+        self.world.say(self.process(number), opted_out, ago, scope)
 
     @precondition(lambda self: any(process.claims for process in self.world.processes))
     @rule(fate=st.sampled_from(Fate))
@@ -41,8 +46,8 @@ class LaneWalk(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.twilio)
     @rule(data=st.data(), number=st.integers(0, 1), status=st.sampled_from(STATUSES))
-    def report(self, data: st.DataObject, number: int, status: str) -> None:
-        self.world.report(self.process(number), data.draw(st.sampled_from(self.world.twilio)), status)
+    def report(self, data: st.DataObject, number: int, status: tuple[str, int]) -> None:
+        self.world.report(self.process(number), data.draw(st.sampled_from(self.world.twilio)), *status)
 
     @precondition(lambda self: self.world.hidden())
     @rule(number=st.integers(0, 1))
@@ -85,7 +90,7 @@ def walk(choice: random.Random, steps: int = 30) -> None:
     for _ in range(steps):
         process = choice.choice(world.processes)
         possible: list[Callable[[], None]] = [
-            lambda: world.submit(process, choice.randint(1, 3), choice.random() < 0.2),  # noqa: B023
+            lambda: world.submit(process, choice.randint(1, 3), choice.random() < 0.2, _scope(choice)),  # noqa: B023
             lambda: world.tend(process),  # noqa: B023
             lambda: world.wait(choice.choice(WAITS)),
         ]
@@ -98,13 +103,19 @@ def walk(choice: random.Random, steps: int = 30) -> None:
             possible += [lambda: world.look(process)] * 2  # noqa: B023
         if world.twilio:
             status = choice.choice(STATUSES)
-            possible.append(lambda: world.report(process, choice.choice(world.twilio), status))  # noqa: B023
+            possible.append(lambda: world.report(process, choice.choice(world.twilio), *status))  # noqa: B023
         if world.hidden():
             possible.append(lambda: world.report_after_miss(process))  # noqa: B023
+        if choice.random() < 0.05:
+            possible = [lambda: world.say(process, choice.random() < 0.5, choice.choice(AGO), _scope(choice))]  # noqa: B023
         if choice.random() < 0.05:
             possible = [lambda: world.die(process)]  # noqa: B023
         choice.choice(possible)()
     world.complete()
+
+
+def _scope(choice: random.Random) -> str:
+    return SCOPES[choice.random() < 0.2]
 
 
 def walks(count: int) -> None:

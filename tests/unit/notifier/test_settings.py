@@ -44,6 +44,10 @@ def test_good_settings_are_taken() -> None:
         ("lease", 20.0, "no send could begin"),
         ("settle", 59.0, "count as absent"),
         ("connect_timeout", 15.0, "connect_timeout"),
+        ("timeout_limit", 1001, "PARLEY_NOTIFIER_TIMEOUT_LIMIT"),
+        ("timeout_poll", 0, "PARLEY_NOTIFIER_TIMEOUT_POLL"),
+        ("list_interval", 0, "PARLEY_NOTIFIER_LIST_INTERVAL"),
+        ("coverage_lag", -1, "PARLEY_NOTIFIER_COVERAGE_LAG"),
     ],
 )
 def test_a_bad_value_is_named(field: str, value: Any, words: str) -> None:

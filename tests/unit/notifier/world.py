@@ -13,12 +13,15 @@ from parley_notifier.domain.decision import ClaimKey, Decision
 from parley_notifier.domain.delivery import Delivery, State
 from parley_notifier.domain.facts import Claim, Finding, Report, Sighting, Submission
 from parley_notifier.domain.lane import Lane
+from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.outcomes import Answer, outcome_of
+from parley_notifier.domain.reports import OPTED_OUT, Told
 from parley_notifier.domain.settlement import Listed, Listing, Look, candidates
 from parley_notifier.domain.terms import Terms
 
 TERMS = Terms()
 SENDER, PARTICIPANT = "+15550001111", "+15550100001"
+SCOPES = ("", "MG1")
 
 
 class Fate(Enum):
@@ -63,12 +66,17 @@ class World:
         self.looks: list[Look] = []
         self.withdrawn: set[str] = set()
         """Canceled while they waited: must never be sent."""
+        self.opt_outs: dict[OptOutKey, OptOut] = {}
+        self._stops: dict[OptOutKey, float] = {}
+        """When each was last known to have opted out."""
         self._named = 2
 
     # ---- what can happen
 
-    def submit(self, process: Process, seq: int, canceled: bool = False) -> None:
-        submission = Submission(f"d{seq}", "thread", seq, SENDER, PARTICIPANT, f"text {seq}", canceled)
+    def submit(self, process: Process, seq: int, canceled: bool = False, scope: str = "") -> None:
+        submission = Submission(
+            f"d{seq}", "thread", seq, SENDER, PARTICIPANT, f"text {seq}", canceled, opt_out_scope=scope
+        )
         known = self.deliveries.get(submission.message_id)
         if canceled and known is not None and known.state is State.PENDING:
             self.withdrawn.add(known.id)
@@ -81,6 +89,20 @@ class World:
                     self.withdrawn.add(delivery.id)
 
         self.decide(process, take)
+
+    def say(self, process: Process, opted_out: bool, ago: float, scope: str = "") -> None:
+        """STOP or START reaches the notifier, perhaps late."""
+        wish = OptOut(scope or SENDER, PARTICIPANT, opted_out, self.now - ago)
+        before = self.opt_outs.get(wish.key)
+        self.decide(process, lambda decision: decision.opt_out(wish, [self.lane]))
+        after = self.opt_outs[wish.key]
+        assert before is None or (after.event_time, after.opted_out) >= (before.event_time, before.opted_out)
+        assert (after.event_time, after.opted_out) >= (wish.event_time, wish.opted_out), "what was said last counts"
+
+    @property
+    def opted_out(self) -> bool:
+        wish = self.opt_outs.get((self.lane.opt_out_scope or SENDER, PARTICIPANT))
+        return wish is not None and wish.opted_out
 
     def send(self, process: Process, fate: Fate) -> None:
         """Its first claim is sent, unless too little of the lease is left."""
@@ -106,10 +128,14 @@ class World:
         process.held.discard((finding.claim.delivery_id, finding.claim.attempt))
         self._check_found(delivery, finding, current, before)
 
-    def report(self, process: Process, accepted: Accepted, status: str) -> None:
+    def report(self, process: Process, accepted: Accepted, status: str, error_code: int = 0) -> None:
         delivery = self.deliveries[accepted.delivery_id]
-        report = Report(delivery.id, accepted.sid, status)
-        self.decide(process, lambda decision: decision.report(self.lane, delivery, report))
+        report = Report(delivery.id, accepted.sid, status, error_code)
+        decision = self.decide(process, lambda decision: decision.report(self.lane, delivery, report))
+        if delivery.error_code == OPTED_OUT and delivery.status == "failed":
+            assert decision.records[delivery.id].told is Told.SUPPRESSED
+            wish = self.opt_outs[self.lane.opt_out_key]
+            assert wish.event_time >= (delivery.started_time or 0.0), "what Twilio knows is known"
         assert delivery.state is State.ACCEPTED, "Twilio itself has said that it has it"
 
     def tend(self, process: Process) -> None:
@@ -129,7 +155,7 @@ class World:
     def hidden(self) -> Accepted | None:
         """A message that Twilio has and that counts as unknown, unless it is to be canceled."""
         head = self.lane.head
-        if head is None or head.state is not State.UNKNOWN or head.canceled:
+        if head is None or head.state is not State.UNKNOWN or head.canceled or self.opted_out:
             return None
         return next((accepted for accepted in self.twilio if accepted.delivery_id == head.id), None)
 
@@ -166,15 +192,37 @@ class World:
 
     def decide(self, process: Process, apply: Callable[[Decision], object], allowance: int = 4) -> Decision:
         decision = Decision(
-            now=self.now, clock=self.now, terms=TERMS, owner=process.name, allowance=allowance, held=process.held
+            now=self.now,
+            clock=self.now,
+            terms=TERMS,
+            owner=process.name,
+            allowance=allowance,
+            held=process.held,
+            known_opt_outs=dict(self.opt_outs),
         )
         apply(decision)
         decision.conclude()
+        self._store(decision)
         for claim in decision.claims:
             process.held.add((claim.delivery_id, claim.attempt))
             process.claims.append((claim, self.now))
         self.check()
         return decision
+
+    def _store(self, decision: Decision) -> None:
+        self.opt_outs |= decision.opt_outs
+        for key, opt_out in decision.opt_outs.items():
+            if opt_out.opted_out:
+                self._stops[key] = max(opt_out.event_time, self._stops.get(key, 0.0))
+        assert not (self.opted_out and decision.claims), "claimed for somebody who has opted out"
+        if self.opted_out and decision._touched:
+            assert not [d for d in self.lane.queue.values() if d.state is State.PENDING], "still waits to be sent"
+        latest = max(self._stops.values(), default=0.0)
+        for record in decision.records.values():
+            if record.told is Told.SUPPRESSED:
+                began = self.deliveries[record.message_id].started_time or 0.0
+                limit = began if record.error_code == OPTED_OUT else latest
+                assert 0.0 < record.event_time <= limit, "what is told would undo a START"
 
     def _finding(self, claim: Claim, answer: Answer) -> Finding:
         return Finding(claim, outcome_of(answer), answer, self.now, self.now)
@@ -217,7 +265,8 @@ class World:
         elif name == "unknown":
             assert delivery.state is State.UNKNOWN, "what may have left is not sent again without evidence"
         else:
-            assert delivery.state in (State.PENDING, State.CANCELED), "what never left can be sent"
+            waiting = State.SUPPRESSED if self.opted_out else State.PENDING
+            assert delivery.state in (waiting, State.CANCELED), "what never left can be sent"
 
     def complete(self) -> None:
         """Nothing fails any more: everything must come to its end, and what was to be sent be sent."""

@@ -55,6 +55,20 @@ def test_a_blocked_message_is_undelivered() -> None:
     assert plan(10.0, PACE, [], 30004)[-1] == Step(13.0, "undelivered", ("undelivered",), 30004)
 
 
+def test_a_blocked_text_that_never_leaves_twilio_fails() -> None:
+    assert plan(10.0, PACE, [], 21610) == (Step(11.0, "failed", ("failed",), 21610),)
+
+
+def test_a_messaging_service_queues_a_text_first() -> None:
+    steps = plan(10.0, PACE, [], None, in_service=True)
+    assert [(step.due, step.status, step.reports) for step in steps] == [
+        (10.0, "queued", ("queued",)),
+        (11.0, "sent", ("sent",)),
+        (13.0, "delivered", ("delivered",)),
+    ]
+    assert plan(10.0, PACE, [Fault(1, Kind.STALL)], None, in_service=True) == ()
+
+
 def test_a_senders_texts_leave_one_after_the_other() -> None:
     queues = SenderQueues()
     assert [queues.enter("a", 10.0, segments, 2.0) for segments in (1, 3, 1)] == [10.0, 10.5, 12.0]

@@ -19,6 +19,7 @@ from parley_agent.adapters.agent_directory import AgentOnDisk
 from parley_agent.adapters.worker import Call, Worker, WorkerEvents
 from parley_agent.adapters.zygote_process import Confinement, Watcher, ZygoteProcess
 from parley_agent.domain.agent_yaml import InvalidAgent
+from parley_agent.domain.hand_off import HandOff
 from parley_agent.domain.turn import Ran, Turn
 from parley_agent.errors import AgentAway, AgentFailed, AgentFull, TurnTimedOut
 from parley_agent.sandbox.frames import packed
@@ -292,11 +293,23 @@ def _read_answer(body: bytes, number: int) -> Ran | AgentFailed | None:
     """What a worker answered to call `number`; None when the agent's code has written into the connection itself."""
     try:
         match json.loads(body):
-            case [int(given), {"replies": list(replies), "state": str(state), "hang_up": bool(hang_up)}]:
-                if given == number and all(type(reply) is str for reply in replies):
-                    return Ran(replies, state, hang_up)
+            case [
+                int(given),
+                {"replies": list(replies), "state": str(state), "hang_up": bool(hang_up), "hand_off": hand_off},
+            ] if given == number and all(type(reply) is str for reply in replies):
+                return Ran(replies, state, hang_up, _read_hand_off(hand_off))
             case [int(given), {"what": str(what), "frames": list(frames)}] if given == number:
                 return AgentFailed(what, frames)
     except (ValueError, RecursionError):
         pass
     return None
+
+
+def _read_hand_off(given: object) -> HandOff | None:
+    """Raises ValueError for what no worker sends."""
+    match given:
+        case None:
+            return None
+        case [str(destination), str(reason)]:
+            return HandOff(destination, reason)
+    raise ValueError

@@ -2,38 +2,71 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from parley_agent.domain import yaml_values
 from parley_agent.domain.greeting import Greetings
 
 GREETING_MODES = ("greet", "answer", "greet_and_answer")
-LONGEST_TEXT = 1600
-LONGEST_SETTLE = 5.0
+ON_OPEN_SESSION = ("supersede", "join", "reject")
 LONGEST_TURN = 300.0
-
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-FILE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.py")
-DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
-SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0}
+MODE_HINT = "; the text of a greeting goes into greeting_text"
 
 ValueT = TypeVar("ValueT")
 
 
 @dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """How the agent wants its sessions treated. None stands for what the file leaves to the session service.
+
+    Durations in seconds.
+    """
+
+    greeting: str | None = None
+    settle: float | None = None
+    fallback_text: str | None = None
+    on_open_session: str | None = None
+    inactive_after: float | None = None
+    """0: never."""
+    grace: float | None = None
+    warning_text: str | None = None
+    closing_text: str | None = None
+    """Empty: none."""
+    unengaged_ttl: float | None = None
+    text_limit: int | None = None
+    """0: no limit, as for the other two."""
+    repeat_limit: int | None = None
+    turn_limit: int | None = None
+
+
+PARSERS: Mapping[str, Callable[[object], object]] = {
+    "greeting": yaml_values.one_of(GREETING_MODES, MODE_HINT),
+    "settle": yaml_values.duration("0s", "5s"),
+    "fallback_text": yaml_values.some_text,
+    "on_open_session": yaml_values.one_of(ON_OPEN_SESSION),
+    "inactive_after": yaml_values.duration("1m", "30d", or_zero="for never"),
+    "grace": yaml_values.duration("1m", "24h"),
+    "warning_text": yaml_values.some_text,
+    "closing_text": yaml_values.text,
+    "unengaged_ttl": yaml_values.duration("1m", "365d"),
+    "text_limit": yaml_values.whole(1000),
+    "repeat_limit": yaml_values.whole(100),
+    "turn_limit": yaml_values.whole(1000),
+}
+"""The session settings by their key, which is also the field's name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """An agent's settings. None and "" stand for what the file leaves to Parley's defaults."""
+    """What an agent's file says, with what it leaves to the agent service filled in."""
 
     name: str
     file: str = "agent.py"
     """The Python file with start(conv), respond(conv, message) and end(conv)."""
     greetings: Greetings = field(default_factory=Greetings)
-    greeting_mode: str = ""
-    settle: float | None = None
-    """Seconds."""
-    fallback_text: str = ""
+    sessions: SessionSettings = field(default_factory=SessionSettings)
     turn_timeout: float = LONGEST_TURN
     """Seconds: how long a turn may take, whatever its caller allows."""
 
@@ -50,16 +83,16 @@ def parse_profile(document: object, file: str, default_name: str) -> Profile:
     """The settings in `document`, a parsed agent.yaml. `file` names it in problems. Raises InvalidAgent."""
     problems: list[str] = []
     top = _Section(document, file, "", problems)
-    sms = _Section(top.take("sms", _any, None), file, "sms.", problems)
-    limits = _Section(top.take("limits", _any, None), file, "limits.", problems)
+    sms = _Section(top.take("sms", yaml_values.anything, None), file, "sms.", problems)
+    limits = _Section(top.take("limits", yaml_values.anything, None), file, "limits.", problems)
     profile = Profile(
-        name=top.take("name", _name, None) or _default_name(default_name, file, problems),
-        file=top.take("file", _file, "agent.py"),
-        greetings=Greetings(top.take("greeting_text", _text, ""), sms.take("greeting_text", _text, "")),
-        greeting_mode=top.take("greeting", _greeting_mode, ""),
-        settle=top.take("settle", _settle, None),
-        fallback_text=top.take("fallback_text", _text, ""),
-        turn_timeout=limits.take("turn_timeout", _turn_timeout, LONGEST_TURN),
+        name=top.take("name", yaml_values.name, None) or _default_name(default_name, file, problems),
+        file=top.take("file", yaml_values.python_file, "agent.py"),
+        greetings=Greetings(
+            top.take("greeting_text", yaml_values.text, ""), sms.take("greeting_text", yaml_values.text, "")
+        ),
+        sessions=SessionSettings(**{key: top.take(key, parse, None) for key, parse in PARSERS.items()}),
+        turn_timeout=limits.take("turn_timeout", yaml_values.duration("1ms", "5m"), LONGEST_TURN),
     )
     for section in (top, sms, limits):
         section.refuse_the_rest()
@@ -99,59 +132,7 @@ class _Section:
         self._problems.append(f"{self._file}: {key} {text}" if key else f"{self._file}: {text}")
 
 
-def _any(value: object) -> object:
-    return value
-
-
-def _name(value: object) -> str:
-    if isinstance(value, str) and NAME.fullmatch(value):
-        return value
-    raise ValueError("must be lower-case letters, digits, - and _, beginning with a letter, e.g. front_desk")
-
-
 def _default_name(name: str, file: str, problems: list[str]) -> str:
-    if not NAME.fullmatch(name):
+    if not yaml_values.NAME.fullmatch(name):
         problems.append(f"{file}: name is missing, and the directory's name cannot stand for it: set e.g. front_desk")
     return name
-
-
-def _file(value: object) -> str:
-    if isinstance(value, str) and FILE.fullmatch(value):
-        return value
-    raise ValueError("must be the name of a Python file in this directory, e.g. agent.py")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a text: put it in quotes")
-    if len(value) > LONGEST_TEXT:
-        raise ValueError(f"has {len(value)} characters and {LONGEST_TEXT} are allowed: shorten it")
-    return value.strip()
-
-
-def _greeting_mode(value: object) -> str:
-    if isinstance(value, str) and value in GREETING_MODES:
-        return value
-    raise ValueError(f"must be one of {', '.join(GREETING_MODES)}; the text of a greeting goes into greeting_text")
-
-
-def _settle(value: object) -> float:
-    seconds = _duration(value)
-    if seconds > LONGEST_SETTLE:
-        raise ValueError('must be from "0s" to "5s"')
-    return seconds
-
-
-def _turn_timeout(value: object) -> float:
-    seconds = _duration(value)
-    if not 0 < seconds <= LONGEST_TURN:
-        raise ValueError('must be from "1ms" to "5m"')
-    return seconds
-
-
-def _duration(value: object) -> float:
-    """Seconds. Raises ValueError."""
-    matched = DURATION.fullmatch(value) if isinstance(value, str) else None
-    if matched is None:
-        raise ValueError('must be a number with its unit, e.g. "500ms", "2s" or "1m"')
-    return float(matched[1]) * SECONDS[matched[2]]

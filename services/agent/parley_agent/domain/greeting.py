@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parley_agent.domain.replies import Said, checked_text, spoken
+from parley_agent.domain.replies import Said, spoken
+from parley_agent.domain.texts import checked_text
 
 LAST_RESORT = "Hello, how can I help?"
 
@@ -23,11 +24,11 @@ class Greetings:
 def greeting(said: Said, queued: str | None, greet_message: object, configured: str) -> str:
     """The first of: start()'s utterance, conv.say(), conv.state.greet_message, what agent.yaml configures.
 
-    An utterance of "" is silence. An agent that hangs up in start() says only what start() itself set.
+    An utterance of "" is silence. An agent that leaves the session in start() says only what start() itself set.
     Raises UnusableReturn when greet_message is no text.
     """
     if said.utterance is not None or queued is not None:
         return spoken(said, queued)
     if greet_message not in (None, ""):
         return spoken(Said(), checked_text(greet_message, "conv.state.greet_message"))
-    return "" if said.hang_up else configured
+    return "" if said.is_last else configured

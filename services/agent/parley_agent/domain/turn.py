@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from parley_agent.domain.hand_off import HandOff
+
 START, MESSAGE, END = "start", "message", "end"
 
 
@@ -30,6 +32,8 @@ class Turn:
     """(text, URLs of its media), oldest first."""
     greet: bool = False
     answer: bool = False
+    end_reason: str = ""
+    """Why the session has ended, on END."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,13 @@ def joined(texts: Sequence[tuple[str, list[str]]]) -> str:
 
 @dataclass(slots=True)
 class Ran:
-    """The turn ran: what the agent wants sent, what it wants kept, and whether it ends the session."""
+    """The turn ran: what the agent wants sent, what it wants kept, and whether it leaves the session."""
 
     replies: list[str] = field(repr=False)
     state: str = field(repr=False)
     hang_up: bool = False
+    hand_off: HandOff | None = None
+    """Never beside a hang-up."""
 
 
 @dataclass(slots=True)

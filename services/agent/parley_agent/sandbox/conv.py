@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from parley_agent.domain.replies import checked_text
+from parley_agent.domain.hand_off import HandOff, hand_off_to
+from parley_agent.domain.texts import checked_text
 from parley_agent.domain.turn import Turn
 
 ALIASES: Mapping[str, frozenset[str]] = {
@@ -84,10 +85,12 @@ class Conversation:
     """The session and the turn, as the agent's functions see them."""
 
     __slots__ = (
+        "_hand_off",
         "_queued",
         "callee_number",
         "caller_number",
         "channel_type",
+        "end_reason",
         "history",
         "id",
         "state",
@@ -106,11 +109,31 @@ class Conversation:
             UserInput(text) if role == "user" else AgentResponse(text) for role, text in turn.history
         ]
         self.history += [UserInput(text, media_urls) for text, media_urls in turn.texts]
+        self.end_reason = turn.end_reason or None
+        """Why the session has ended, in end(): "INACTIVE", "ENDED_BY_AGENT", ...; else None."""
         self._queued: str | None = None
+        self._hand_off: HandOff | None = None
 
     def say(self, utterance: str) -> None:
         """Sets what is said after this function, unless it returns an utterance. The last call wins."""
         self._queued = checked_text(utterance, "conv.say() its text")
+
+    def call_handoff(
+        self,
+        destination: str | None = None,
+        reason: str | None = None,
+        utterance: str | None = None,
+        sip_headers: Any = None,
+        route: Any = None,
+    ) -> None:
+        """Hands the session to people once this function has returned; `utterance` is said as by say().
+
+        The agent is not called again until the session is resumed. The last call wins. What shapes phone calls is
+        ignored.
+        """
+        self._hand_off = hand_off_to(destination, reason)
+        if utterance is not None:
+            self.say(utterance)
 
     def __repr__(self) -> str:
         return f"<conv {self.id}>"
@@ -120,3 +143,9 @@ def take_queued(conv: Conversation) -> str | None:
     """What conv.say() has set since this was last called."""
     queued, conv._queued = conv._queued, None
     return queued
+
+
+def take_hand_off(conv: Conversation) -> HandOff | None:
+    """What conv.call_handoff() has set since this was last called."""
+    hand_off, conv._hand_off = conv._hand_off, None
+    return hand_off

@@ -16,10 +16,11 @@ from types import CoroutineType, ModuleType, TracebackType
 from typing import Any
 
 from parley_agent.domain.greeting import Greetings, greeting
-from parley_agent.domain.replies import Said, UnusableReturn, interpret, spoken
+from parley_agent.domain.replies import Said, interpret, spoken
 from parley_agent.domain.state_codec import OwnClasses, StateError, decode, encode
+from parley_agent.domain.texts import UnusableReturn
 from parley_agent.domain.turn import Failed, Plan, Ran, Turn, plan
-from parley_agent.sandbox.conv import Conversation, take_queued
+from parley_agent.sandbox.conv import Conversation, take_hand_off, take_queued
 
 NAMES = {"start": ("start", "start_function"), "respond": ("respond",), "end": ("end", "end_function")}
 """What each function may be called in the agent's file."""
@@ -59,8 +60,9 @@ class Program:
         """Runs the turn. Raises Fault when the agent's code fails in it."""
         try:
             conv = Conversation(turn, self.decoded(turn.state))
-            replies, hang_up = self._converse(conv, plan(turn))
-            return Ran(replies, encode(conv.state, self._classes), hang_up)
+            replies, last = self._converse(conv, plan(turn))
+            hand_off = None if last.hang_up else last.hand_off
+            return Ran(replies, encode(conv.state, self._classes), last.hang_up, hand_off)
         except StateError as error:
             raise Fault(Failed(str(error))) from error
 
@@ -68,24 +70,24 @@ class Program:
         """The values that `run` has stored as `state`. Raises StateError."""
         return decode(state, self._classes)
 
-    def _converse(self, conv: Conversation, steps: Plan) -> tuple[list[str], bool]:
+    def _converse(self, conv: Conversation, steps: Plan) -> tuple[list[str], Said]:
+        """The replies, and what the last function that was called wants."""
         if steps.end:
-            self._call("end", conv)
-            return [], False
+            return [], self._call("end", conv)
         replies: list[str] = []
         if steps.start:
             said = self._call("start", conv)
             text = self._greeting(said, conv)
             if steps.greet and text:
                 replies.append(text)
-            if said.hang_up:
-                return replies, True
+            if said.is_last:
+                return replies, said
         if steps.respond_to is None:
-            return replies, False
+            return replies, Said()
         said = self._call("respond", conv, steps.respond_to)
         if text := spoken(said, take_queued(conv)):
             replies.append(text)
-        return replies, said.hang_up
+        return replies, said
 
     def _greeting(self, said: Said, conv: Conversation) -> str:
         configured = self._greetings.for_channel(str(conv.channel_type))
@@ -94,15 +96,15 @@ class Program:
         except UnusableReturn as error:
             raise Fault(Failed(f"start() {error}")) from error
 
-    def _call(self, name: str, *arguments: object) -> Said:
+    def _call(self, name: str, conv: Conversation, *arguments: object) -> Said:
         function = self._functions.get(name)
         if function is None:
             return Said()
         try:
-            returned = function(*arguments)
+            returned = function(conv, *arguments)
             if isinstance(returned, CoroutineType):
                 returned = asyncio.run(returned)
-            return interpret(returned) if name != "end" else Said()
+            return interpret(returned).handing_off(take_hand_off(conv)) if name != "end" else Said()
         except UnusableReturn as error:
             raise Fault(Failed(f"{name}() {error}", self._places(error.__traceback__))) from error
         except (Exception, SystemExit) as error:

@@ -27,4 +27,5 @@ def _answer(program: Program, turn: dict[str, Any]) -> dict[str, Any]:
         ran = program.run(Turn(**turn))
     except Fault as fault:
         return {"what": fault.failed.what, "frames": fault.failed.frames}
-    return {"replies": ran.replies, "state": ran.state, "hang_up": ran.hang_up}
+    hand_off = [ran.hand_off.destination, ran.hand_off.reason] if ran.hand_off is not None else None
+    return {"replies": ran.replies, "state": ran.state, "hang_up": ran.hang_up, "hand_off": hand_off}

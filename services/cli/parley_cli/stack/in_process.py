@@ -19,7 +19,9 @@ import parley_session.settings
 import parley_simulator.app
 import parley_simulator.settings
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
-from parley_chassis.settings import ProcessSettings, SettingsT, load
+from parley_chassis.settings import ProcessSettings, ServiceSettings, SettingsT, load
+from parley_chassis.telemetry import Telemetry
+from parley_cli.stack.agent_processes import kill_agents
 from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.schema import prepare_database
 from parley_cli.stack.session_api import session_api
@@ -63,23 +65,33 @@ async def running(options: Options) -> AsyncIterator[Stack]:
         layout = Layout.on_loopback(
             Databases.of(postgres), simulator.account_sid, simulator.auth_token, options.agents
         ).with_twilio(simulator.api_url)
-        simulator.add_number(options.number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url)
-        await _start_services(stack, layout)
+        number = simulator.add_number(
+            options.number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url
+        )
+        number.friendly_name = options.agent
+        await _start_services(stack, layout, simulator)
+        simulator.end_agent.offer(kill_agents)
         async with session_api(layout.session, layout.api_key) as api:
             await api.update_number(options.number, options.agent)
         yield Stack(_addresses(layout, simulator, postgres, options.number), simulator, postgres, layout)
 
 
-async def _start_services(stack: AsyncExitStack, layout: Layout) -> None:
-    """Those that are called before their callers."""
+async def _start_services(stack: AsyncExitStack, layout: Layout, simulator: Simulator) -> None:
+    """Those that are called before their callers. The phone page shows their spans as they come."""
+
+    def telemetry(service: str, settings: ServiceSettings) -> Telemetry:
+        made = Telemetry(service, settings.process, watcher=simulator.stations)
+        stack.callback(made.close)
+        return made
+
     agent = settings_of(parley_agent.settings.Settings, "PARLEY_AGENT_", layout.environment("agent"))
-    await stack.enter_async_context(parley_agent.app.running(agent))
+    await stack.enter_async_context(parley_agent.app.running(agent, telemetry("agent", agent)))
     notifier = settings_of(parley_notifier.settings.Settings, "PARLEY_NOTIFIER_", layout.environment("notifier"))
-    await stack.enter_async_context(parley_notifier.app.running(notifier))
+    await stack.enter_async_context(parley_notifier.app.running(notifier, telemetry("notifier", notifier)))
     session = settings_of(parley_session.settings.Settings, "PARLEY_SESSION_", layout.environment("session"))
-    await stack.enter_async_context(parley_session.app.running(session))
+    await stack.enter_async_context(parley_session.app.running(session, telemetry("session", session)))
     gateway = settings_of(parley_gateway.settings.Settings, "PARLEY_GATEWAY_", layout.environment("gateway"))
-    await stack.enter_async_context(parley_gateway.app.running(gateway))
+    await stack.enter_async_context(parley_gateway.app.running(gateway, telemetry("gateway", gateway)))
 
 
 def settings_of(kind: type[SettingsT], prefix: str, environment: Mapping[str, str]) -> SettingsT:

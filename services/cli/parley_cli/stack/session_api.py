@@ -30,7 +30,8 @@ async def session_api(address: str, api_key: str) -> AsyncIterator[SessionApi]:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def sentences() -> Iterator[None]:
+    """Turns a failed call into an ApiError that says what to do."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
@@ -65,7 +66,7 @@ class SessionApi:
 
     async def list_sessions(self, limit: int = 20, participant: str = "") -> list[session_pb2.Session]:
         request = session_service_pb2.ListSessionsRequest(page_size=limit, participant=participant)
-        with _sentences():
+        with sentences():
             response = await self._sessions.ListSessions(request, timeout=TIMEOUT, metadata=self._metadata)
         return list(response.sessions)
 
@@ -74,7 +75,7 @@ class SessionApi:
         token = ""
         while True:
             request = session_service_pb2.ListMessagesRequest(session_id=session_id, page_size=500, page_token=token)
-            with _sentences():
+            with sentences():
                 response = await self._sessions.ListMessages(request, timeout=TIMEOUT, metadata=self._metadata)
             messages += response.messages
             token = response.next_page_token
@@ -85,12 +86,12 @@ class SessionApi:
         request = number_service_pb2.UpdateNumberRequest(
             number=number_pb2.Number(number=number, agent=agent), allow_missing=True
         )
-        with _sentences():
+        with sentences():
             response = await self._numbers.UpdateNumber(request, timeout=TIMEOUT, metadata=self._metadata)
         return response.number
 
     async def list_numbers(self) -> list[number_pb2.Number]:
         request = number_service_pb2.ListNumbersRequest(page_size=500)
-        with _sentences():
+        with sentences():
             response = await self._numbers.ListNumbers(request, timeout=TIMEOUT, metadata=self._metadata)
         return list(response.numbers)

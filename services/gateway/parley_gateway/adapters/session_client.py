@@ -27,6 +27,12 @@ OUTCOMES = {
     _RESULT.OUTCOME_UNKNOWN_NUMBER: Outcome.UNKNOWN_NUMBER,
     _RESULT.OUTCOME_INVALID: Outcome.REFUSED,
 }
+OPT_OUT_TYPES = {
+    "": session_pb2.OPT_OUT_TYPE_UNSPECIFIED,
+    "STOP": session_pb2.OPT_OUT_TYPE_STOP,
+    "START": session_pb2.OPT_OUT_TYPE_START,
+    "HELP": session_pb2.OPT_OUT_TYPE_HELP,
+}
 
 
 class GrpcSessions:
@@ -74,4 +80,5 @@ def _message(inbound: Inbound) -> session_pb2.InboundMessage:
         media_urls=inbound.media_urls,
         receive_time=Timestamp(seconds=seconds, nanos=nanos),
         traceparent=inbound.traceparent,
+        opt_out_type=OPT_OUT_TYPES[inbound.opt_out_type],
     )

@@ -16,7 +16,12 @@ from parley_gateway.domain.refusals import Malformed
 MAX_MEDIA = 10
 MAX_URL = 2048
 MEDIA_URLS = tuple(f"MediaUrl{index}" for index in range(MAX_MEDIA))
-KNOWN = ("AccountSid", "MessageSid", "From", "To", "Body", "NumMedia", *MEDIA_URLS, "ErrorCode", "ErrorUrl")
+KNOWN = (
+    *("AccountSid", "MessageSid", "From", "To", "Body", "NumMedia"),
+    *MEDIA_URLS,
+    *("OptOutType", "ErrorCode", "ErrorUrl"),
+)
+OPT_OUT_TYPES = frozenset({"STOP", "START", "HELP"})
 
 MESSAGE_SID = re.compile("(?:SM|MM)[0-9a-fA-F]{32}")
 # E.164, or a short code.
@@ -40,6 +45,8 @@ class Inbound:
     media_urls: tuple[str, ...] = field(repr=False)
     received_ns: int
     traceparent: str
+    opt_out_type: str = ""
+    """STOP, START or HELP, where Twilio took the text for one and has answered it; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,14 @@ def parse_inbound(fields: Mapping[str, str], received_ns: int, traceparent: str)
     if not _NAMED_SENDER.fullmatch(participant):
         participant = _address(fields, "From")
     return Inbound(
-        endpoint, participant, source_id, required(fields, "Body"), _media_urls(fields), received_ns, traceparent
+        endpoint,
+        participant,
+        source_id,
+        required(fields, "Body"),
+        _media_urls(fields),
+        received_ns,
+        traceparent,
+        _opt_out_type(fields),
     )
 
 
@@ -91,6 +105,12 @@ def _address(fields: Mapping[str, str], name: str) -> str:
     if _CHANNEL_ADDRESS.fullmatch(value):
         raise Malformed(name, "is an address of another channel; only SMS is served here")
     raise Malformed(name, "is neither an E.164 number nor a short code")
+
+
+def _opt_out_type(fields: Mapping[str, str]) -> str:
+    # Of a type that Twilio may add nothing is known here: its text is one like others.
+    given = fields.get("OptOutType", "").upper()
+    return given if given in OPT_OUT_TYPES else ""
 
 
 def _media_urls(fields: Mapping[str, str]) -> tuple[str, ...]:

@@ -37,7 +37,9 @@ class ReceiveWebhook:
             inbound = parse_inbound(fields, received_ns, traceparent)
             await self._hand_over(inbound)
         else:
-            with self._telemetry.span("gateway.receive_webhook", traceparent) as own:
+            # Only what is signed comes here, and Twilio's own name of a text says nothing about anybody.
+            named = {"message_sid": fields.get("MessageSid", "")}
+            with self._telemetry.span("gateway.receive_webhook", traceparent, named) as own:
                 inbound = parse_inbound(fields, received_ns, own)
                 await self._hand_over(inbound)
         if failure := primary_failure(fields):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from starlette.routing import Route, Router
+from starlette.types import ASGIApp
 
 from parley_gateway.routes.health import Live, Ready
 from parley_gateway.routes.webhooks import WebhookEndpoint
 
 
-def router(receive: WebhookEndpoint, report: WebhookEndpoint, ready: Ready) -> Router:
-    """Starlette's bare router: a path is matched exactly, or it is not found."""
+def router(receive: WebhookEndpoint, report: WebhookEndpoint, ready: Ready, api: ASGIApp) -> Router:
+    """Starlette's bare router: a path is matched exactly, or it is for `api` to find."""
     return Router(
         [
             Route("/twilio/sms", receive, methods=["POST"]),
@@ -19,4 +20,5 @@ def router(receive: WebhookEndpoint, report: WebhookEndpoint, ready: Ready) -> R
             Route("/health/ready", ready, methods=["GET"]),
         ],
         redirect_slashes=False,
+        default=api,
     )

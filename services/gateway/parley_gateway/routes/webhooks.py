@@ -85,7 +85,7 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> byt
         elif name == b"content-encoding":
             raise UnsupportedType("CONTENT_ENCODING", "content-encoding: send the form as it is")
         elif name == b"content-length" and int(value) > body_limit:
-            raise _body_too_large(body_limit)
+            raise body_too_large(body_limit)
     if len(types) != 1 or types[0].partition(b";")[0].strip().lower() != FORM:
         raise UnsupportedType("CONTENT_TYPE", f"content-type: only {FORM.decode()} is read")
     if len(signatures) != 1:
@@ -105,9 +105,9 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
     if message["type"] == "http.disconnect":
         return None
     if len(body) > limit:
-        raise _body_too_large(limit)
+        raise body_too_large(limit)
     return bytes(body)
 
 
-def _body_too_large(limit: int) -> TooLarge:
+def body_too_large(limit: int) -> TooLarge:
     return TooLarge("BODY_TOO_LARGE", f"a body may have at most {limit} bytes")

@@ -13,10 +13,13 @@ INTERVAL = 10.0
 
 
 class LogRefusals:
-    def __init__(self, tally: Tally) -> None:
+    """`event` is the name of the line."""
+
+    def __init__(self, tally: Tally, event: str) -> None:
         self._tally = tally
+        self._event = event
 
     async def __call__(self) -> bool:
         if news := self._tally.news():
-            log.warning("webhooks_refused", extra={"reasons": news})
+            log.warning(self._event, extra={"reasons": news})
         return False

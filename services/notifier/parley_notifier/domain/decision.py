@@ -6,14 +6,15 @@ is claimed but the head of a lane, once, when all that the batch brings has been
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from parley_notifier.domain.delivery import Delivery, Event, State
 from parley_notifier.domain.facts import Alarm, Attempt, Claim, Finding, Report, Sighting, Submission
 from parley_notifier.domain.lane import Lane
+from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.outcomes import Wait
-from parley_notifier.domain.reports import Record, rank, record_of
+from parley_notifier.domain.reports import Record, Told, rank, record_of
 from parley_notifier.domain.segments import count, normalise
 from parley_notifier.domain.settlement import Look
 from parley_notifier.domain.terms import Terms
@@ -35,6 +36,8 @@ class Decision:
     """The claims that this process works at."""
     clock: float = 0.0
     """The process's own clock at `now`: what was measured on it is told on the database's."""
+    known_opt_outs: dict[OptOutKey, OptOut] = field(default_factory=dict)
+    """Those that hold for the lanes of this batch, kept up with what it brings."""
 
     inserted: dict[str, Delivery] = field(default_factory=dict)
     changed: dict[str, Delivery] = field(default_factory=dict)
@@ -46,6 +49,8 @@ class Decision:
     attempts: dict[ClaimKey, Attempt] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     records: dict[str, Record] = field(default_factory=dict)
+    opt_outs: dict[OptOutKey, OptOut] = field(default_factory=dict)
+    """To be written."""
     alarms: list[tuple[Alarm, str]] = field(default_factory=list)
     """With the delivery's id."""
     starved: bool = False
@@ -70,6 +75,10 @@ class Decision:
             return None
         delivery = self._take_in(submission)
         lane.queue[delivery.seq] = delivery
+        if submission.opt_out_scope != lane.opt_out_scope and delivery.seq == max(lane.queue):
+            # The number has moved into a scope, or out of one, since the text before was written.
+            lane.opt_out_scope = submission.opt_out_scope
+            self.lanes[lane.thread_id] = lane
         if submission.canceled:
             self._cancel(lane, delivery)
         return delivery
@@ -79,11 +88,15 @@ class Decision:
         self._touched[lane.thread_id] = lane
         self._keep(finding)
         event = finding.outcome.event
+        if event is Event.OPT_OUT:
+            self._learn_opt_out(lane, self._told(finding.began))
         if event is Event.PROVE:
             self._prove(lane, delivery, finding.answer.sid)
         elif delivery.attempt == finding.claim.attempt and delivery.apply(event):
             delivery.error_code = finding.answer.error_code
             delivery.due_time = self._due_after(delivery, finding)
+            if event is Event.OPT_OUT:
+                delivery.started_time = self._told(finding.began)
             self._change(lane, delivery)
 
     def see(self, lane: Lane, delivery: Delivery, sighting: Sighting) -> None:
@@ -103,7 +116,16 @@ class Decision:
             delivery.status = report.status
             delivery.error_code = report.error_code or delivery.error_code
             self._change(lane, delivery)
-        self._record(lane, delivery)
+        record = self._record(lane, delivery)
+        if record is not None and record.told is Told.SUPPRESSED and delivery.state is State.ACCEPTED:
+            self._learn_opt_out(lane, record.event_time)
+
+    def opt_out(self, opt_out: OptOut, lanes: Iterable[Lane]) -> None:
+        """Takes in what a participant wishes; `lanes` are all of theirs."""
+        if not opt_out.overrides(self.known_opt_outs.get(opt_out.key)):
+            return
+        self.known_opt_outs[opt_out.key] = self.opt_outs[opt_out.key] = opt_out
+        self._touched.update({lane.thread_id: lane for lane in lanes if lane.opt_out_key == opt_out.key})
 
     def tend(self, lane: Lane) -> None:
         """Does what a lane's wake time asks for: ends a lapsed lease, or has the list looked at."""
@@ -126,13 +148,15 @@ class Decision:
 
     @property
     def changes_anything(self) -> bool:
-        return bool(self.inserted or self.changed or self.lanes or self.attempts or self.reports)
+        return bool(self.inserted or self.changed or self.lanes or self.attempts or self.reports or self.opt_outs)
 
     def conclude(self) -> None:
         """Moves the lanes on, claims what can be sent, and keeps their wake times true. Once, after all the rest."""
         for lane in self._touched.values():
             before = (lane.next_seq, lane.in_flight, lane.wake_time)
             self._free(lane)
+            if self.known_opt_outs:
+                self._suppress(lane)
             lane.pass_final()
             self._claim(lane)
             head = lane.head
@@ -152,6 +176,17 @@ class Decision:
             self._change(lane, head)
         if head.canceled:
             self._cancel(lane, head)
+
+    def _suppress(self, lane: Lane) -> None:
+        """What waits is not sent to a participant who has opted out, also where it waits behind one in flight."""
+        opt_out = self.known_opt_outs.get(lane.opt_out_key)
+        if opt_out is None or not opt_out.opted_out:
+            return
+        for delivery in lane.queue.values():
+            if delivery.state is State.PENDING and delivery.apply(Event.OPT_OUT):
+                delivery.started_time, delivery.due_time = opt_out.event_time, None
+                delivery.error_code = 0
+                self._change(lane, delivery)
 
     def _claim(self, lane: Lane) -> None:
         head = lane.head
@@ -177,6 +212,10 @@ class Decision:
         claim = finding.claim
         began, ended = self._told(finding.began), self._told(finding.ended)
         self.attempts[claim.delivery_id, claim.attempt] = Attempt(claim, began, ended, finding.outcome, finding.answer)
+
+    def _learn_opt_out(self, lane: Lane, event_time: float) -> None:
+        """Twilio knows of an opt-out, as of the moment at which it was asked to send."""
+        self.opt_out(OptOut(*lane.opt_out_key, opted_out=True, event_time=event_time), (lane,))
 
     def _told(self, moment: float) -> float:
         """A moment of the process's clock on the database's."""
@@ -257,10 +296,11 @@ class Decision:
             self.changed[delivery.id] = delivery
         self._record(lane, delivery)
 
-    def _record(self, lane: Lane, delivery: Delivery) -> None:
+    def _record(self, lane: Lane, delivery: Delivery) -> Record | None:
         record = record_of(delivery, lane.sender)
         if record is not None:
             self.records[delivery.id] = record
+        return record
 
 
 def _fits(lane: Lane | None, submission: Submission, known: Delivery | None) -> bool:

@@ -34,7 +34,7 @@ class Event(StrEnum):
     REFUSE = "refuse"
     """Twilio will never take it."""
     OPT_OUT = "opt_out"
-    """The participant has opted out, says Twilio."""
+    """The participant has opted out: Twilio refuses the text, or it is not sent at all."""
     GIVE_BACK = "give_back"
     """Certainly not sent: 429, no connection, or not begun."""
     DOUBT = "doubt"
@@ -49,6 +49,7 @@ class Event(StrEnum):
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.PENDING, Event.CLAIM): State.CLAIMED,
     (State.PENDING, Event.CANCEL): State.CANCELED,
+    (State.PENDING, Event.OPT_OUT): State.SUPPRESSED,
     (State.PENDING, Event.PROVE): State.ACCEPTED,  # a proof may come after the evidence of absence
     (State.CLAIMED, Event.PROVE): State.ACCEPTED,
     (State.CLAIMED, Event.REFUSE): State.FAILED,
@@ -75,7 +76,8 @@ class Delivery:
     owner: str = ""
     """The process that claimed it last."""
     started_time: float | None = None
-    """When it was claimed last: no byte of that attempt left earlier."""
+    """When it was claimed last: no byte of that attempt left earlier. Of one that was suppressed unsent: when the
+    participant opted out."""
     due_time: float | None = None
     """When somebody has to act. PENDING: not before it; CLAIMED: the lease ends; UNKNOWN: the next look at the list."""
     absent_time: float | None = None

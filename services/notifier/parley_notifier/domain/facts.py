@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from parley_notifier.domain.opt_out import OptOut
 from parley_notifier.domain.outcomes import Answer, Outcome
 from parley_notifier.domain.settlement import Look
 
@@ -22,6 +23,7 @@ class Submission:
     canceled: bool = False
     create_time: float = 0.0
     traceparent: str = ""
+    opt_out_scope: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Report:
     receive_time: float = 0.0
 
 
-Fact = Submission | Finding | Sighting | Report
+Fact = Submission | Finding | Sighting | Report | OptOut
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from parley_notifier.domain.delivery import Delivery
+from parley_notifier.domain.opt_out import OptOutKey
 
 WINDOW = 8
 """How many deliveries from the head on are read with a lane: enough for its next steps, whatever waits behind."""
@@ -27,6 +28,17 @@ class Lane:
     """Deliveries by seq, from the head on, as far as they were read."""
     cut: bool = False
     """There may be more than `queue` holds."""
+    opt_out_scope: str = field(default="", repr=False)
+    """What the sender shares its opt-outs with; empty: nothing."""
+
+    @property
+    def scope(self) -> str:
+        """The scope of the opt-outs that hold here."""
+        return self.opt_out_scope or self.sender
+
+    @property
+    def opt_out_key(self) -> OptOutKey:
+        return self.scope, self.participant
 
     @property
     def head(self) -> Delivery | None:

@@ -67,6 +67,8 @@ class Record:
     told: Told
     sid: str
     error_code: int
+    event_time: float = 0.0
+    """Of a suppressed one: when the refused send began, or when the opt-out was said that kept it from being sent."""
 
 
 def record_of(delivery: Delivery, sender: str) -> Record | None:
@@ -78,7 +80,8 @@ def record_of(delivery: Delivery, sender: str) -> Record | None:
         told = _BY_STATUS.get(delivery.status, told)
         if told in (Told.FAILED, Told.UNDELIVERED) and _is_opt_out(delivery.error_code, sender):
             told = Told.SUPPRESSED
-    return Record(delivery.id, told, delivery.sid, delivery.error_code)
+    event_time = (delivery.started_time or 0.0) if told is Told.SUPPRESSED else 0.0
+    return Record(delivery.id, told, delivery.sid, delivery.error_code, event_time)
 
 
 def _is_opt_out(error_code: int, sender: str) -> bool:

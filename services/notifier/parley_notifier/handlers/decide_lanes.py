@@ -73,6 +73,7 @@ class DecideLanes:
             owner=self._claims.owner,
             allowance=self._claims.allowance,
             held=self._claims.held,
+            known_opt_outs=gathered.opt_outs,
         )
 
     def _follow(self, decision: Decision, began: float) -> Mapping[str, Recorded]:

@@ -1,4 +1,4 @@
-"""Takes in whatever bears on a lane, all kinds in one batch: texts, findings, looks at the list, status callbacks.
+"""Takes in whatever bears on a lane, all kinds in one batch: texts, findings, looks at the list, callbacks, opt-outs.
 
 One kind of batch costs one commit where four would cost four, and is the fuller for it. What concerns a lane that
 somebody else holds goes to a batch of its own, which waits: a process that stands still holds up nobody else.
@@ -13,6 +13,7 @@ from typing import Any
 
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.facts import Fact, Finding, Report, Sighting, Submission
+from parley_notifier.domain.opt_out import OptOut
 from parley_notifier.handlers.decide_lanes import DecideLanes, Recorded
 from parley_notifier.ports import Gathered, Store, Wanted
 
@@ -33,7 +34,7 @@ class LanesMissing(Exception):
 
 
 class TakeFacts:
-    """`put_off` takes a fact whose lane is busy; without it busy lanes are waited for."""
+    """`put_off` takes a fact whose lane is busy; without it busy lanes are waited for, as opt-outs have to."""
 
     def __init__(self, decide: DecideLanes, store: Store, put_off: Callable[[Fact], Later] | None = None) -> None:
         self._decide = decide
@@ -75,6 +76,8 @@ def _wanted(facts: Sequence[Fact]) -> Wanted:
                 wanted.deliveries[about.delivery_id] = about.thread_id
             case Report():
                 wanted.reported.add(fact.delivery_id)
+            case OptOut():
+                wanted.opt_outs.append(fact)
     return wanted
 
 
@@ -98,6 +101,10 @@ class _Application:
                     applied = self._learn(decision, gathered, fact)
                 case Report():
                     applied = self._report(decision, gathered, fact)
+                case OptOut():
+                    lanes = gathered.lanes.values()
+                    decision.opt_out(fact, [lane for lane in lanes if lane.participant == fact.participant])
+                    applied = True
             if not applied:
                 self.busy.add(index)
 

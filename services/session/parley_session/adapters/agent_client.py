@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -14,13 +14,17 @@ from parley_chassis.settings import ProcessSettings
 from parley_session.adapters.turn_stream import NoStream, TurnStream
 from parley_session.domain.effects import RunTurn
 from parley_session.domain.events import Answer
-from parley_session.domain.thread import AgentSettings, EndReason, Greeting, TurnKind
+from parley_session.domain.settings import Greeting, problems
+from parley_session.domain.thread import EndReason, HandOff, TurnKind
 from parley_session.ports import AgentAway, AgentDescription, AgentFailed, HistoryItem
+from parley_session.wishes import wishes_of
+
+log = logging.getLogger(__name__)
 
 ANY = "*"
 DESCRIBE_TIMEOUT = 5.0
 MAX_STATE = 64 * 1024
-MAX_SETTLE = 5.0
+MAX_DESTINATION, MAX_REASON = 200, 1000
 AWAY = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE.value[0],
@@ -50,7 +54,9 @@ class GrpcAgents:
         response = outcome.response
         if "\x00" in response.state or len(response.state.encode()) > MAX_STATE:
             raise AgentFailed
-        return Answer(run.turn.id, run.turn.fence, tuple(response.replies), response.state, response.hang_up)
+        hand_off = _hand_off(response.hand_off) if response.HasField("hand_off") else None
+        replies = tuple(response.replies)
+        return Answer(run.turn.id, run.turn.fence, replies, response.state, response.hang_up, hand_off)
 
     async def describe(self, name: str) -> AgentDescription:
         server = self._server(name)
@@ -60,7 +66,12 @@ class GrpcAgents:
         except grpc.aio.AioRpcError as error:
             raise (AgentAway if error.code().value[0] in AWAY else AgentFailed) from None
         server.streams = response.serves_run_turns
-        return AgentDescription(_storable(response.version), _settings(response.settings))
+        wishes = wishes_of(response.settings)
+        if wrong := problems(wishes):
+            # What is known of the agent stays in force.
+            log.warning("agent_settings_invalid", extra={"agent": name, "fields": [field for field, _ in wrong]})
+            raise AgentFailed
+        return AgentDescription(_storable(response.version), wishes)
 
     def _server(self, agent: str) -> AgentServer:
         servers = self._servers.get(agent) or self._servers.get(ANY)
@@ -128,8 +139,9 @@ def turn_request(run: RunTurn, history: Sequence[HistoryItem], timeout: float) -
     if turn.kind is TurnKind.START:
         greeting = session.settings.greeting
         request.start.texts.extend(texts)
-        request.start.greet = greeting is not Greeting.ANSWER
-        request.start.answer = greeting is not Greeting.GREET
+        # A text of ours that opened the session stands for the greeting.
+        request.start.greet = not session.outbound and greeting is not Greeting.ANSWER
+        request.start.answer = session.outbound or greeting is not Greeting.GREET
     elif turn.kind is TurnKind.MESSAGE:
         request.message.texts.extend(texts)
     else:
@@ -137,15 +149,8 @@ def turn_request(run: RunTurn, history: Sequence[HistoryItem], timeout: float) -
     return request
 
 
-def _settings(settings: agent_pb2.AgentSettings) -> AgentSettings:
-    """What is not set, or makes no sense, takes the default."""
-    defaults = AgentSettings()
-    settle = settings.settle.seconds + settings.settle.nanos / 1e9
-    return AgentSettings(
-        Greeting(settings.greeting) if settings.greeting in {known.value for known in Greeting} else defaults.greeting,
-        timedelta(seconds=min(max(settle, 0.0), MAX_SETTLE)),
-        _storable(settings.fallback_text).strip() or defaults.fallback_text,
-    )
+def _hand_off(hand_off: agent_pb2.HandOff) -> HandOff:
+    return HandOff(_storable(hand_off.destination)[:MAX_DESTINATION], _storable(hand_off.reason)[:MAX_REASON])
 
 
 def _storable(text: str) -> str:

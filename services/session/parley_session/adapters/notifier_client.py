@@ -10,7 +10,7 @@ from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
 from parley_chassis.errors import Unavailable
 from parley_chassis.grpc_channel import Replicas
 from parley_chassis.settings import ProcessSettings
-from parley_session.ports import Submission
+from parley_session.ports import OptOutNotice, Submission
 
 TIMEOUT = 0.6
 
@@ -21,26 +21,35 @@ class GrpcNotifier:
     def __init__(self, addresses: Sequence[str], process: ProcessSettings) -> None:
         self._replicas = Replicas(addresses, notifier_service_pb2_grpc.NotifierServiceStub, process)
 
-    async def submit(self, submissions: Sequence[Submission]) -> Sequence[None]:
+    async def submit(self, submissions: Sequence[Submission], opt_outs: Sequence[OptOutNotice]) -> None:
         request = notifier_pb2.SubmitRequest(
-            submissions=[
-                notifier_pb2.Submission(
-                    message_id=s.message_id,
-                    thread_id=s.thread_id,
-                    seq=s.seq,
-                    sender=s.sender,
-                    participant=s.participant,
-                    text=s.text,
-                    traceparent=s.traceparent,
-                )
-                for s in submissions
-            ]
+            submissions=[_submission(submission) for submission in submissions],
+            opt_outs=[_opt_out(notice) for notice in opt_outs],
         )
         try:
             await self._replicas.call(lambda stub: stub.Submit, request, timeout=TIMEOUT)
         except grpc.aio.AioRpcError as error:
             raise Unavailable(f"the notifier did not take the messages ({error.code().name})") from None
-        return [None] * len(submissions)
 
     async def close(self) -> None:
         await self._replicas.close()
+
+
+def _submission(submission: Submission) -> notifier_pb2.Submission:
+    return notifier_pb2.Submission(
+        message_id=submission.message_id,
+        thread_id=submission.thread_id,
+        seq=submission.seq,
+        sender=submission.sender,
+        participant=submission.participant,
+        text=submission.text,
+        traceparent=submission.traceparent,
+        opt_out_scope=submission.opt_out_scope,
+        canceled=submission.canceled,
+    )
+
+
+def _opt_out(notice: OptOutNotice) -> notifier_pb2.OptOut:
+    message = notifier_pb2.OptOut(scope=notice.scope, participant=notice.participant, opted_out=notice.opted_out)
+    message.event_time.FromDatetime(notice.event_time)
+    return message

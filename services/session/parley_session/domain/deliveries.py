@@ -1,8 +1,9 @@
-"""Which of several reports on one message counts: the one that got furthest."""
+"""What reports on a message come to: which of several counts, and whether the provider has taken it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import TypeVar
 
 FINAL = 5
@@ -19,3 +20,25 @@ def furthest(records: Iterable[T], key: Callable[[T], str], state: Callable[[T],
         if known is None or min(state(record), FINAL) > min(state(known), FINAL):
             best[key(record)] = record
     return list(best.values())
+
+
+class Acceptance(Enum):
+    """Whether the provider has taken a message to the participant."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    OPTED_OUT = "opted_out"
+
+
+ACCEPTED_STATES = frozenset({3, 4, 5, 7})
+SUPPRESSED = 8
+
+
+def acceptance_of(state: int) -> Acceptance:
+    """From a number of the session API's DeliveryState."""
+    if state in ACCEPTED_STATES:
+        return Acceptance.ACCEPTED
+    if state < FINAL:
+        return Acceptance.OPEN
+    return Acceptance.OPTED_OUT if state == SUPPRESSED else Acceptance.REFUSED

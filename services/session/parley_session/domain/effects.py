@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from parley_session.domain.events import Request
 from parley_session.domain.thread import Session, Text, Thread, Turn
 
 
@@ -14,6 +15,19 @@ class TurnOutcome(IntEnum):
     ANSWERED = 1
     FALLBACK = 2
     """Three attempts failed, or the agent was away too long: the fallback text was sent."""
+    DROPPED = 3
+    """Its session ended, or went to people, before it was answered: it took nothing."""
+
+
+class MessageKind(IntEnum):
+    """What an outbound message is. Numbers are stored, and are those of the session API."""
+
+    REPLY = 1
+    FALLBACK = 2
+    OPENING = 3
+    WARNING = 4
+    CLOSING = 5
+    PERSON = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +41,20 @@ class InboundMessage:
     text: str = field(repr=False)
     media_urls: tuple[str, ...] = field(default=(), repr=False)
     traceparent: str = ""
+    ignore_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """A text to store, and to hand to the notifier."""
+    """A text to store, and on SMS to hand to the notifier."""
 
     id: str
     session_id: str
-    turn_id: str
+    turn_id: str | None
     position: int
     seq: int
     text: str = field(repr=False)
-    fallback: bool = False
+    kind: MessageKind = MessageKind.REPLY
     traceparent: str = ""
 
 
@@ -62,6 +77,24 @@ class RunTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignore:
+    """Messages stored earlier, from `first` to `last` position, that no agent will be given after all."""
+
+    first: int
+    last: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A caller's request, with what it has brought about."""
+
+    request: Request
+    session_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The thread as it is from now on, and what to write and do for it."""
 
@@ -74,3 +107,10 @@ class Decision:
     attach: str | None = None
     """Session that waiting messages stored earlier now belong to."""
     run: RunTurn | None = None
+    ignore: tuple[Ignore, ...] = ()
+    cancel: tuple[str, ...] = ()
+    """Messages that must not be sent any more, if they are not under way."""
+    cancel_all: bool = False
+    """So must nothing of the thread that was committed before."""
+    opt_out_changed: bool = False
+    done: tuple[Done, ...] = ()

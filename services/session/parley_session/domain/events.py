@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from parley_session.domain.keywords import Keyword
+from parley_session.domain.thread import HandOff
+
 
 @dataclass(frozen=True, slots=True)
 class Receive:
@@ -15,6 +18,19 @@ class Receive:
     text: str = field(repr=False)
     media_urls: tuple[str, ...] = field(default=(), repr=False)
     traceparent: str = ""
+    receive_time: datetime | None = None
+    """When it came, on the real clock; None for now."""
+    stated: Keyword | None = None
+    """What the provider took it for."""
+    fetched: bool = False
+    """Whether it was found in the provider's list: then `receive_time` is the provider's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """A text that is stored already was found in the provider's list, which knows better when it came."""
+
+    text: Receive = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +47,7 @@ class Answer:
     replies: tuple[str, ...] = field(default=(), repr=False)
     state: str = field(default="", repr=False)
     hang_up: bool = False
+    hand_off: HandOff | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +66,69 @@ class Absence:
     fence: int
 
 
-Event = Receive | Wake | Answer | Failure | Absence
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A caller's request that must have one effect, however often it is made."""
+
+    id: str
+    fingerprint: str
+    """Equal for equal requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartSession:
+    """A caller opens a session with a text of ours."""
+
+    request: Request
+    text: str = field(repr=False)
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """A person writes in the session."""
+
+    request: Request
+    session_id: str
+    text: str = field(repr=False)
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOffSession:
+    session_id: str
+    hand_off: HandOff
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeSession:
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOut:
+    """The session's due_time has come. Texts that the provider got before `covered` have all been received."""
+
+    covered: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The provider would not send a message, because the participant has opted out there."""
+
+    message_id: str
+    moment: datetime
+    """When the send began, on the real clock."""
+
+
+Result = Answer | Failure | Absence
+Command = StartSession | SendMessage | EndSession | HandOffSession | ResumeSession
+Event = Receive | Confirm | Wake | Result | Command | TimeOut | Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +142,24 @@ class Protocol:
     first_pause: timedelta = timedelta(milliseconds=250)
     """Before a second attempt; doubles for the third."""
     longest_pause: timedelta = timedelta(seconds=5)
+    oldest_text: timedelta = timedelta(hours=24)
+    """Texts that came longer ago are not answered any more."""
+    look_again: timedelta = timedelta(minutes=1)
+    """After which a session is looked at again that could not be decided, where nothing else brings it up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`now` is the database's time, read under the thread's lock."""
+    """`now` is the database's time, read under the thread's lock: leases and pauses are kept by it."""
 
     now: datetime
     new_id: Callable[[], str]
     may_claim: bool = True
     """Whether this process can run another turn. If not, whoever can will find the turn waiting."""
     protocol: Protocol = Protocol()
+    people_now: datetime | None = None
+    """The time by which people's deadlines are kept: the same, but where a test moves it."""
+
+    @property
+    def people_time(self) -> datetime:
+        return self.people_now or self.now

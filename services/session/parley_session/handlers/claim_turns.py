@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from parley_session.domain.decide import decide
 from parley_session.domain.effects import Decision
 from parley_session.domain.events import Context, Wake
-from parley_session.domain.machine import IllegalTransition, LateResult, decide
+from parley_session.domain.machine import IllegalTransition, LateResult
 from parley_session.domain.thread import Thread
 from parley_session.handlers.follow_up import FollowUp
 from parley_session.ports import Gathered, ThreadStore
@@ -42,8 +43,8 @@ class ClaimTurns:
             ]
             if not decisions:
                 return False
-            history = await batch.commit(decisions)
-        self._follow_up(decisions, history)
+            committed = await batch.commit(decisions)
+        self._follow_up(decisions, committed)
         return len(gathered.threads) == limit
 
     def _decide(self, thread: Thread, gathered: Gathered) -> Decision | None:

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from parley_session.domain.decide import decide
 from parley_session.domain.effects import Decision
 from parley_session.domain.events import Absence, Answer, Context, Failure
-from parley_session.domain.machine import IllegalTransition, LateResult, decide
+from parley_session.domain.machine import IllegalTransition, LateResult
 from parley_session.handlers.follow_up import FollowUp
 from parley_session.ports import Gathered, ThreadKey, ThreadStore
 
@@ -37,8 +38,8 @@ class CommitTurns:
             counted = [self._decide(item, gathered, decisions) for item in items]
             if not decisions:
                 return counted
-            history = await batch.commit(list(decisions.values()))
-        self._follow_up(list(decisions.values()), history)
+            committed = await batch.commit(list(decisions.values()))
+        self._follow_up(list(decisions.values()), committed)
         return counted
 
     def _decide(self, item: TurnResult, gathered: Gathered, decisions: dict[ThreadKey, Decision]) -> bool:

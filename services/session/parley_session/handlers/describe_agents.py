@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from parley_session.ports import AgentAway, AgentFailed, Agents, NumberStore
 
@@ -10,12 +11,15 @@ log = logging.getLogger(__name__)
 
 
 class DescribeAgents:
-    def __init__(self, numbers: NumberStore, agents: Agents) -> None:
+    """`names` are agents that no number need point to: web chat reaches them by name."""
+
+    def __init__(self, numbers: NumberStore, agents: Agents, names: Collection[str] = ()) -> None:
         self._numbers = numbers
         self._agents = agents
+        self._names = names
 
     async def __call__(self) -> bool:
-        for name in await self._numbers.list_agents():
+        for name in sorted({*self._names, *await self._numbers.list_agents()}):
             try:
                 description = await self._agents.describe(name)
             except AgentAway:

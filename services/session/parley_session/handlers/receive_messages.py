@@ -1,4 +1,4 @@
-"""Stores texts of participants and starts the turns that answer them (session rules S1 to S3 and S12)."""
+"""Stores texts of participants and starts the turns that answer them (session rules S1 to S3, S5, S7, S10 and S12)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from parley_session.domain.decide import decide
 from parley_session.domain.effects import Decision
-from parley_session.domain.events import Context, Receive
-from parley_session.domain.machine import IllegalTransition, decide
+from parley_session.domain.events import Confirm, Context, Event, Receive
+from parley_session.domain.machine import IllegalTransition
+from parley_session.domain.thread import Thread
 from parley_session.handlers.follow_up import FollowUp
 from parley_session.handlers.keep_order import KeepOrder
 from parley_session.ports import Gathered, ThreadKey, ThreadStore
@@ -25,6 +27,7 @@ class Incoming:
 
 class Outcome(Enum):
     ACCEPTED = "accepted"
+    IGNORED = "ignored"
     DUPLICATE = "duplicate"
     UNKNOWN_NUMBER = "unknown_number"
     FAILED = "failed"
@@ -73,17 +76,21 @@ class ReceiveMessages:
             if missing and not last:
                 return missing
             decisions = self._decide(items, gathered)
-            history = await batch.commit(list(decisions.values()))
-        self._follow_up(list(decisions.values()), history)
+            committed = await batch.commit(list(decisions.values()))
+        self._follow_up(list(decisions.values()), committed)
         return _results(items, gathered, decisions)
 
     def _decide(self, items: Sequence[Incoming], gathered: Gathered) -> dict[ThreadKey, Decision]:
         """Decides each thread's new texts together: those that arrived in one batch are answered in one turn."""
-        events: dict[ThreadKey, dict[str, Receive]] = {}
+        events: dict[ThreadKey, dict[str, Event]] = {}
         for item in items:
             thread = gathered.threads.get(item.key)
-            if thread and thread.opening and item.event.source_id not in gathered.sources:
+            if thread is None or not _is_ours(thread, item.event):
+                continue
+            if item.event.source_id not in gathered.sources:
                 events.setdefault(item.key, {}).setdefault(item.event.source_id, item.event)
+            elif thread.opt_out.knows(item.event.source_id) and item.event.fetched:
+                events.setdefault(item.key, {})[item.event.source_id] = Confirm(item.event)
         decisions = {}
         for key, new in events.items():
             try:
@@ -93,8 +100,18 @@ class ReceiveMessages:
         return decisions
 
 
+def _is_ours(thread: Thread, event: Receive) -> bool:
+    """Whether our side is registered, and was when the provider got the text."""
+    opening = thread.opening
+    if opening is None:
+        return False
+    if opening.ingest_from and event.fetched and event.receive_time:
+        return event.receive_time >= opening.ingest_from
+    return True
+
+
 def _results(items: Sequence[Incoming], gathered: Gathered, decisions: dict[ThreadKey, Decision]) -> list[Received]:
-    stored = {message.source_id: message.id for decision in decisions.values() for message in decision.inbound}
+    stored = {message.source_id: message for decision in decisions.values() for message in decision.inbound}
     known = dict(gathered.sources)
     results = []
     for item in items:
@@ -102,10 +119,10 @@ def _results(items: Sequence[Incoming], gathered: Gathered, decisions: dict[Thre
         thread = gathered.threads.get(item.key)
         if source_id in known:
             results.append(Received(Outcome.DUPLICATE, known[source_id]))
-        elif source_id in stored:
-            known[source_id] = stored[source_id]
-            results.append(Received(Outcome.ACCEPTED, stored[source_id]))
-        elif thread is None or thread.opening is None:
+        elif message := stored.get(source_id):
+            known[source_id] = message.id
+            results.append(Received(Outcome.IGNORED if message.ignore_reason else Outcome.ACCEPTED, message.id))
+        elif thread is None or not _is_ours(thread, item.event):
             results.append(Received(Outcome.UNKNOWN_NUMBER))
         else:
             results.append(Received(Outcome.FAILED))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from parley_simulator.domain.form import Form
-from parley_simulator.domain.keywords import rules_for
+from parley_simulator.domain.messaging_services import MessagingService, MessagingServices
 from parley_simulator.domain.numbers import E164, Numbers, is_http_url
+from parley_simulator.domain.opt_outs import OptOuts
 from parley_simulator.domain.refusals import Refusal
 from parley_simulator.domain.segments import utf16_units
 
@@ -32,40 +33,54 @@ MAGIC_RECIPIENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A request that may be accepted. `silent_block`: the code with which it will fail after it was accepted."""
+    """A request that may be accepted. `late_block`: the code with which it will fail after it was accepted."""
 
     from_: str = field(repr=False)
     to: str = field(repr=False)
     body: str = field(repr=False)
     media: tuple[str, ...] = field(repr=False)
     status_callback: str = field(repr=False)
-    silent_block: int | None
+    late_block: int | None
+    service_sid: str = ""
+    sender_hidden: bool = False
+    """Whether the messaging service chose the sender, which the answer does not tell yet."""
 
 
-def judge(form: Form, numbers: Numbers, opt_outs: set[tuple[str, str]]) -> Draft:
+def judge(form: Form, numbers: Numbers, services: MessagingServices, opt_outs: OptOuts) -> Draft:
     """Raises Refusal for what Twilio would not accept; parameters it does not know are ignored."""
-    to, from_ = form.get("To").strip(), form.get("From").strip()
+    to, given = form.get("To").strip(), form.get("From").strip()
     if not to:
         raise Refusal(21604, "A 'To' phone number is required.")
-    _check_sender(from_, form, numbers)
+    service = _service(form, services)
+    from_ = given or (service.choose(to) if service is not None else "")
+    _check_sender(from_, service, numbers)
     media = tuple(form.all("MediaUrl"))
     _check_content(form.get("Body"), media)
     _check_recipient(to, from_)
-    silent_block = _check_opt_out(from_, to, opt_outs)
+    late_block = _check_opt_out(from_, to, opt_outs)
     _check_options(form)
-    return Draft(from_, to, form.get("Body"), media, form.get("StatusCallback"), silent_block)
+    if service is None:
+        return Draft(from_, to, form.get("Body"), media, form.get("StatusCallback"), late_block)
+    callback = form.get("StatusCallback") or service.status_callback
+    return Draft(from_, to, form.get("Body"), media, callback, late_block, service.sid, sender_hidden=not given)
 
 
-def _check_sender(from_: str, form: Form, numbers: Numbers) -> None:
+def _service(form: Form, services: MessagingServices) -> MessagingService | None:
+    sid = form.get("MessagingServiceSid")
+    service = services.get(sid)
+    if sid and service is None:
+        raise Refusal(21701, "The Messaging Service does not exist")
+    return service
+
+
+def _check_sender(from_: str, service: MessagingService | None, numbers: Numbers) -> None:
     if not from_:
-        if form.get("MessagingServiceSid"):
-            raise Refusal(21701, "The Messaging Service does not exist")
         raise Refusal(21603, "A 'From' phone number is required.")
     if from_ in MAGIC_SENDERS:
         code, message = MAGIC_SENDERS[from_]
         raise Refusal(code, message.format(from_))
     number = numbers.find(from_)
-    if number is None or not number.sms_capable:
+    if number is None or not number.sms_capable or (service is not None and from_ not in service.pool):
         raise Refusal(
             21606,
             f"The From phone number {from_} is not a valid, SMS-capable inbound phone number or short code for "
@@ -92,13 +107,11 @@ def _check_recipient(to: str, from_: str) -> None:
         raise Refusal(code, message.format(to))
 
 
-def _check_opt_out(from_: str, to: str, opt_outs: set[tuple[str, str]]) -> int | None:
-    if (from_, to) not in opt_outs:
-        return None
-    silent = rules_for(from_).silent_block
-    if silent is None:
-        raise Refusal(21610, "Attempt to send to unsubscribed recipient")
-    return silent
+def _check_opt_out(from_: str, to: str, opt_outs: OptOuts) -> int | None:
+    block = opt_outs.block(from_, to)
+    if block is not None and not block.late:
+        raise Refusal(block.code, "Attempt to send to unsubscribed recipient")
+    return block.code if block is not None else None
 
 
 def _check_options(form: Form) -> None:

@@ -1,12 +1,12 @@
-"""Twilio's default opt-out: which texts are keywords, what Twilio answers, what it blocks.
+"""Twilio's opt-out keywords: which texts are one, what Twilio answers, what it blocks.
 
-Advanced Opt-Out (custom words, `OptOutType`) is not served. Assumed, since undocumented: STOP is answered once, START
-only when it lifts a block, HELP not while blocked.
+Assumed, since undocumented: STOP is answered once, START only when it lifts a block, HELP not while blocked.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -18,21 +18,23 @@ class Keyword(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The words and answers of one kind of sender; `silent_block`: blocked texts are accepted and then fail with it."""
+    """The words and answers of one kind of sender."""
 
     words: dict[str, Keyword]
     answers: dict[Keyword, str]
-    silent_block: int | None = None
+    late_block: int | None = None
+    """Blocked texts are accepted and then fail with this code."""
+    named: bool = False
+    """Whether the webhook names the keyword as `OptOutType`."""
 
 
-HELP_WORDS = dict.fromkeys(("HELP", "INFO"), Keyword.HELP)
+STOPS = ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT")
+STARTS = ("START", "YES", "UNSTOP")
+HELPS = ("HELP", "INFO")
+HELP_WORDS = dict.fromkeys(HELPS, Keyword.HELP)
 HELP_ANSWER = "Reply STOP to unsubscribe. Msg&Data Rates May Apply."
 LONG_CODE = Rules(
-    words={
-        **dict.fromkeys(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"), Keyword.STOP),
-        **dict.fromkeys(("START", "YES", "UNSTOP"), Keyword.START),
-        **HELP_WORDS,
-    },
+    words={**dict.fromkeys(STOPS, Keyword.STOP), **dict.fromkeys(STARTS, Keyword.START), **HELP_WORDS},
     answers={
         Keyword.STOP: "You have successfully been unsubscribed. You will not receive any more messages from this "
         "number. Reply START to resubscribe.",
@@ -50,9 +52,11 @@ TOLL_FREE = Rules(
         "number.",
         Keyword.HELP: HELP_ANSWER,
     },
-    silent_block=30004,
+    late_block=30004,
 )
 TOLL_FREE_PREFIXES = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
+# What no list of Advanced Opt-Out can take away.
+FIXED = {"STOP": Keyword.STOP, "START": Keyword.START, "UNSTOP": Keyword.START, "HELP": Keyword.HELP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +64,30 @@ class Verdict:
     """What a text from a participant does: the block afterwards, and what Twilio answers, if anything."""
 
     blocked: bool
-    answer: str | None
+    answer: str | None = field(repr=False)
+    opt_out_type: str = ""
+    """The webhook's `OptOutType`, "" for none."""
 
 
-def rules_for(number: str) -> Rules:
-    return TOLL_FREE if number.startswith(TOLL_FREE_PREFIXES) else LONG_CODE
+def is_toll_free(number: str) -> bool:
+    return number.startswith(TOLL_FREE_PREFIXES)
 
 
-def judge(number: str, body: str, *, blocked: bool) -> Verdict:
+def advanced(lists: Mapping[Keyword, Iterable[str]]) -> Rules:
+    """Advanced Opt-Out with these words; a keyword without a list keeps the usual ones."""
+    usual = {Keyword.STOP: STOPS, Keyword.START: STARTS, Keyword.HELP: HELPS}
+    words = {word.strip().upper(): keyword for keyword in Keyword for word in lists.get(keyword, usual[keyword])}
+    return Rules({**words, **FIXED}, LONG_CODE.answers, late_block=21610, named=True)
+
+
+def judge(rules: Rules, body: str, *, blocked: bool) -> Verdict:
     """The whole text is the keyword, in any case; blanks around it do not count."""
-    rules = rules_for(number)
     keyword = rules.words.get(body.strip().upper())
     if keyword is None:
         return Verdict(blocked, None)
-    answer = rules.answers.get(keyword)
+    answer, name = rules.answers.get(keyword), str(keyword) if rules.named else ""
     if keyword is Keyword.STOP:
-        return Verdict(True, None if blocked else answer)
+        return Verdict(True, None if blocked else answer, name)
     if keyword is Keyword.START:
-        return Verdict(False, answer if blocked else None)
-    return Verdict(blocked, None if blocked else answer)
+        return Verdict(False, answer if blocked else None, name)
+    return Verdict(blocked, None if blocked else answer, name)

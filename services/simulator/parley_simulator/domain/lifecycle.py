@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from parley_simulator.domain.faults import Fault, Kind
+from parley_simulator.domain.opt_outs import UNSUBSCRIBED
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,23 @@ class Step:
     error_code: int | None = None
 
 
-def plan(ready: float, pace: Pace, faults: Iterable[Fault], silent_block: int | None) -> tuple[Step, ...]:
-    """`ready`: when the sender's queue comes to the message. The initial `queued` is never called back."""
+def plan(
+    ready: float, pace: Pace, faults: Iterable[Fault], late_block: int | None, *, in_service: bool = False
+) -> tuple[Step, ...]:
+    """`ready`: when the sender's queue comes to the message. The initial status is never called back: `queued`, or
+    `accepted` for a messaging service, whose messages are `queued` once it has chosen a sender.
+    """
     struck = list(faults)
     if any(fault.kind is Kind.STALL for fault in struck):
         return ()
-    final, code = ("undelivered", silent_block) if silent_block else ("delivered", None)
+    chosen = (Step(ready, "queued", _reports("queued", struck)),) if in_service else ()
+    return chosen + _sending(ready, pace, struck, late_block)
+
+
+def _sending(ready: float, pace: Pace, struck: list[Fault], late_block: int | None) -> tuple[Step, ...]:
+    # What Twilio blocks never leaves it; what the toll-free network blocks comes back.
+    blocked = "failed" if late_block == UNSUBSCRIBED else "undelivered"
+    final, code = "delivered" if late_block is None else blocked, late_block
     for fault in struck:
         if fault.kind is Kind.FAIL:
             final, code = fault.message_status or "undelivered", fault.code

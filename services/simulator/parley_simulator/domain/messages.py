@@ -35,6 +35,12 @@ class Message:
     error_code: int | None = None
     automatic: bool = False
     """Twilio's own answer to a keyword."""
+    service_sid: str = ""
+    """The messaging service that sent or received it."""
+    sender_hidden: bool = False
+    """While a messaging service still chooses the number."""
+    opt_out_type: str = ""
+    """The keyword that Advanced Opt-Out found in an inbound text."""
     index: int = 0
 
     @property
@@ -49,7 +55,12 @@ class Message:
     def number(self) -> str:
         return self.from_ if self.outbound else self.to
 
+    def lies_between(self, to: str, from_: str) -> bool:
+        """Whether the list finds it by these numbers; "" is any."""
+        return (not to or self.to == to) and (not from_ or (self.from_ == from_ and not self.sender_hidden))
+
     def move(self, status: str, now: float, error_code: int | None = None) -> None:
+        self.sender_hidden = False
         self.status, self.updated, self.error_code = status, now, error_code
         if status == "sent" or (status in ("delivered", "undelivered") and self.sent is None):
             self.sent = now
@@ -115,7 +126,7 @@ class MessageLog:
         end = len(rows) if before is None else bisect_left(rows, before, key=_index)
         for position in range(end - 1, -1, -1):
             message = rows[position]
-            if (not to or message.to == to) and (not from_ or message.from_ == from_):
+            if message.lies_between(to, from_):
                 yield message
 
     def slice_up(self, *, to: str, from_: str, after: int) -> Iterator[Message]:
@@ -123,7 +134,7 @@ class MessageLog:
         rows = self._rows(to, from_)
         for position in range(bisect_left(rows, after + 1, key=_index), len(rows)):
             message = rows[position]
-            if (not to or message.to == to) and (not from_ or message.from_ == from_):
+            if message.lies_between(to, from_):
                 yield message
 
     def _rows(self, to: str, from_: str) -> Sequence[Message]:

@@ -1,6 +1,6 @@
 """The account's phone numbers and what may be configured on them.
 
-Later kinds of sender (messaging services, an inventory to buy from) belong beside this file.
+Later kinds of sender (an inventory to buy from) belong beside this file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from parley_simulator.domain.form import Form
-from parley_simulator.domain.keywords import TOLL_FREE_PREFIXES
+from parley_simulator.domain.keywords import is_toll_free
 from parley_simulator.domain.refusals import Refusal
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
@@ -54,7 +54,7 @@ class Number:
 
     @property
     def kind(self) -> str:
-        return "tollfree" if self.phone_number.startswith(TOLL_FREE_PREFIXES) else "local"
+        return "tollfree" if is_toll_free(self.phone_number) else "local"
 
 
 class Numbers:

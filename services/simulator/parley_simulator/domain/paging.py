@@ -1,15 +1,24 @@
-"""Pages of a 2010-04-01 list: PageSize, PageToken, and the relative links between pages."""
+"""Pages of a list: PageSize, PageToken, and the links between pages: relative ones, or absolute ones in `meta`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
 from parley_simulator.domain.form import Form
 from parley_simulator.domain.refusals import Refusal
 
 DEFAULT_SIZE, MAX_SIZE = 50, 1000
+
+
+class Item(Protocol):
+    @property
+    def sid(self) -> str: ...
+
+
+ItemT = TypeVar("ItemT", bound=Item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,31 @@ class Place:
             raise Refusal(20006, "PageToken is not valid")
         sid = token[2:]
         return cls(page, size, after=sid if token[:2] == "PA" else "", before=sid if token[:2] == "PB" else "")
+
+
+def cut(items: Sequence[ItemT], place: Place) -> tuple[Sequence[ItemT], bool, bool]:
+    """The page of `items` at `place`, and whether there are items after it and before it. Raises Refusal 20006."""
+    start, anchor = 0, place.after or place.before
+    if anchor:
+        at = next((position for position, item in enumerate(items) if item.sid == anchor), None)
+        if at is None:
+            raise Refusal(20006, "PageToken is not valid")
+        start = at + 1 if place.after else max(at - place.size, 0)
+    return items[start : start + place.size], start + place.size < len(items), start > 0
+
+
+def meta(url: str, key: str, form: Form, place: Place, sids: Sequence[str], *, older: bool, newer: bool) -> object:
+    """The paging of a v1 list: `url` is the list's own, `key` names its items."""
+    paging = links(url, form, place, sids, older=older, newer=newer)
+    return {
+        "key": key,
+        "page": place.page,
+        "page_size": place.size,
+        "first_page_url": paging["first_page_uri"],
+        "previous_page_url": paging["previous_page_uri"],
+        "next_page_url": paging["next_page_uri"],
+        "url": paging["uri"],
+    }
 
 
 def links(path: str, form: Form, place: Place, sids: Sequence[str], *, older: bool, newer: bool) -> dict[str, object]:

@@ -6,9 +6,12 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from parley_simulator.domain.faults import FaultSchedule
+from parley_simulator.domain.journal import Journal
 from parley_simulator.domain.lifecycle import SenderQueues
 from parley_simulator.domain.messages import MessageLog
+from parley_simulator.domain.messaging_services import MessagingServices
 from parley_simulator.domain.numbers import Numbers
+from parley_simulator.domain.opt_outs import OptOuts
 
 RECORDS_KEPT = 10_000
 
@@ -59,20 +62,26 @@ class World:
     faults: FaultSchedule
     numbers: Numbers = field(default_factory=Numbers)
     log: MessageLog = field(default_factory=MessageLog)
-    opt_outs: set[tuple[str, str]] = field(default_factory=set, repr=False)
-    """(number, participant) pairs that Twilio blocks."""
+    services: MessagingServices = field(default_factory=MessagingServices)
+    opt_outs: OptOuts = field(init=False, repr=False)
     queues: SenderQueues = field(default_factory=SenderQueues)
     alerts: deque[Alert] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
     hooks: deque[HookRecord] = field(default_factory=lambda: deque(maxlen=RECORDS_KEPT))
+    journal: Journal = field(default_factory=Journal)
     requests: Counter[str] = field(default_factory=Counter)
     """Answers of the REST API by `operation status`; `cut` for a status when the connection was cut."""
 
+    def __post_init__(self) -> None:
+        self.opt_outs = OptOuts(self.services)
+
     def forget(self) -> None:
-        """All but the account, its numbers and its limits."""
+        """All but the account, its numbers, its messaging services and its limits."""
         self.log.clear()
         self.faults.clear()
+        self.services.forget()
         self.opt_outs.clear()
         self.queues.clear()
         self.alerts.clear()
         self.hooks.clear()
+        self.journal.clear()
         self.requests.clear()

@@ -34,15 +34,20 @@ class AcceptOutbound:
             from_=draft.from_,
             to=draft.to,
             body=draft.body,
-            status="queued",
+            status="accepted" if draft.service_sid else "queued",
             created=now,
             updated=now,
             segments=count_segments(draft.body),
             media=tuple(Media(url, "image/jpeg") for url in draft.media),
             status_callback=draft.status_callback,
             automatic=automatic,
+            service_sid=draft.service_sid,
+            sender_hidden=draft.sender_hidden,
         )
         self._world.log.append(message)
+        self._world.journal.touch(message.sid)
+        if (service := self._world.services.get(draft.service_sid)) is not None:
+            service.remember(draft.to, draft.from_)
         self._plan(message, draft, now)
         self._watch.notify()
         return message
@@ -52,4 +57,5 @@ class AcceptOutbound:
         ready = world.queues.enter(draft.from_, now, message.segments, world.limits.segments_per_second)
         occasion = Occasion(CREATE, (draft.to, draft.from_))
         faults = world.faults.strikes(occasion, FATE_KINDS) if world.faults and not message.automatic else ()
-        self._timetable.schedule(message, plan(ready, self._pace, faults, draft.silent_block))
+        steps = plan(ready, self._pace, faults, draft.late_block, in_service=bool(draft.service_sid))
+        self._timetable.schedule(message, steps)

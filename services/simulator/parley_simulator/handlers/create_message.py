@@ -20,7 +20,7 @@ class CreateMessage:
     def __call__(self, form: Form, token: str) -> Message:
         """Raises Refusal; then nothing has happened."""
         world = self._world
-        draft = judge(form, world.numbers, world.opt_outs)
+        draft = judge(form, world.numbers, world.services, world.opt_outs)
         limits = world.limits
         if limits.segments_per_second > 0 and world.queues.wait(draft.from_, self._clock()) > limits.queue_seconds:
             raise Refusal(

@@ -11,6 +11,7 @@ from parley_simulator.domain.hooks import Attempt, Failure, Overrides, Target, r
 from parley_simulator.domain.numbers import is_http_url
 from parley_simulator.domain.signature import sign, signed_url
 from parley_simulator.domain.world import Alert, HookRecord, World
+from parley_simulator.handlers.record_stations import RecordStations
 from parley_simulator.ports import Clock, HookClient, HookRequest, Ids
 
 Params = Sequence[tuple[str, str]]
@@ -42,12 +43,15 @@ class HookStyle:
 
 
 class DeliverHook:
-    def __init__(self, world: World, clock: Clock, ids: Ids, client: HookClient, style: HookStyle) -> None:
+    def __init__(
+        self, world: World, clock: Clock, ids: Ids, client: HookClient, style: HookStyle, stations: RecordStations
+    ) -> None:
         self._world = world
         self._clock = clock
         self._ids = ids
         self._client = client
         self._style = style
+        self._stations = stations
 
     async def __call__(self, hook: Hook) -> Attempt:
         """The last attempt; all are recorded, and a failure is an alert."""
@@ -75,7 +79,9 @@ class DeliverHook:
         deadline = loop.time() + overrides.total
         token = hook.token or self._ids()
         while True:
-            attempt = await self._client.send(self._request(hook, target, token, deadline - loop.time()))
+            with self._stations.passing(hook.sid, hook.kind, hook.about) as station:
+                attempt = await self._client.send(self._request(hook, target, token, deadline - loop.time()))
+                station.result, station.failed = attempt.result, attempt.failure is not None
             attempts.append(attempt)
             pause = self._style.retry_pause
             if not retries(overrides, attempt.failure, len(attempts)) or loop.time() + pause >= deadline:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from parley_simulator.domain.answers import Answer, read_answer
 from parley_simulator.domain.creation import Draft
 from parley_simulator.domain.hooks import Attempt
-from parley_simulator.domain.keywords import rules_for
 from parley_simulator.domain.messages import OUTBOUND_REPLY, Message
-from parley_simulator.domain.numbers import Number
+from parley_simulator.domain.messaging_services import Webhook
+from parley_simulator.domain.opt_outs import UNSUBSCRIBED
 from parley_simulator.domain.world import World
 from parley_simulator.handlers.accept_outbound import AcceptOutbound
 from parley_simulator.handlers.deliver_hook import DeliverHook, Hook
@@ -15,7 +15,6 @@ from parley_simulator.ports import Ids
 
 DELIVERED, FALLBACK, LOST = "delivered", "fallback", "lost"
 GEO_FIELDS = tuple(f"{side}{part}" for side in ("From", "To") for part in ("City", "State", "Zip", "Country"))
-UNSUBSCRIBED = 21610
 
 
 class DeliverInbound:
@@ -25,18 +24,16 @@ class DeliverInbound:
         self._deliver = deliver
         self._accept = accept
 
-    async def __call__(self, number: Number, message: Message) -> str:
+    async def __call__(self, webhook: Webhook, message: Message) -> str:
         """DELIVERED, FALLBACK or LOST: then it is only in the log."""
         params, token = self._params(message), self._ids()
-        error = await self._call(
-            Hook("inbound", message.sid, number.sms_url, params, number.sms_method, token), message
-        )
+        error = await self._call(Hook("inbound", message.sid, webhook.url, params, webhook.method, token), message)
         if error is None:
             return DELIVERED
-        if not number.sms_fallback_url:
+        if not webhook.fallback_url:
             return LOST
-        params += [("ErrorCode", str(error)), ("ErrorUrl", number.sms_url.partition("#")[0])]
-        fallback = Hook("fallback", message.sid, number.sms_fallback_url, params, number.sms_fallback_method, token)
+        params += [("ErrorCode", str(error)), ("ErrorUrl", webhook.url.partition("#")[0])]
+        fallback = Hook("fallback", message.sid, webhook.fallback_url, params, webhook.fallback_method, token)
         return FALLBACK if await self._call(fallback, message) is None else LOST
 
     async def _call(self, hook: Hook, message: Message) -> int | None:
@@ -54,14 +51,13 @@ class DeliverInbound:
     def _reply(self, answer: Answer, message: Message) -> None:
         if not answer.replies:
             return
-        silent_block = None
-        if (message.to, message.from_) in self._world.opt_outs:
-            silent_block = rules_for(message.to).silent_block
-            if silent_block is None:
-                self._deliver.alert(UNSUBSCRIBED, message.sid)
-                return
+        block = self._world.opt_outs.block(message.to, message.from_)
+        if block is not None and not block.late:
+            self._deliver.alert(UNSUBSCRIBED, message.sid)
+            return
+        code = block.code if block is not None else None
         for reply in answer.replies:
-            draft = Draft(message.to, message.from_, reply, (), "", silent_block)
+            draft = Draft(message.to, message.from_, reply, (), "", code, message.service_sid)
             self._accept(draft, direction=OUTBOUND_REPLY)
 
     def _params(self, message: Message) -> list[tuple[str, str]]:
@@ -80,6 +76,10 @@ class DeliverInbound:
             ("To", message.to),
             *((name, "") for name in GEO_FIELDS),
         ]
+        if message.service_sid:
+            params.append(("MessagingServiceSid", message.service_sid))
+        if message.opt_out_type:
+            params.append(("OptOutType", message.opt_out_type))
         for position, media in enumerate(message.media):
             params.append((f"MediaUrl{position}", media.url))
             params.append((f"MediaContentType{position}", media.content_type))

@@ -36,6 +36,8 @@ class ReportStatus:
             ("SmsStatus", status),
             ("To", message.to),
         ]
+        if message.service_sid:
+            params.append(("MessagingServiceSid", message.service_sid))
         if error_code is not None:
             params.append(("ErrorCode", str(error_code)))
         if status in RECEIPTS:

@@ -1,4 +1,4 @@
-"""A phone in the browser: one participant's conversation with one of the account's numbers.
+"""Phones in the browser: what each participant sees, and the stations that each of their texts passed.
 
-The page speaks to the control plane, on whose port it is served.
+Plain ES modules and CSS, served as they stand here by routes/phone.py. They speak to the control plane only.
 """

@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
@@ -27,15 +28,39 @@ from parley_simulator.ports import Ids
 from parley_simulator.routes.messages import MessageRoutes
 from parley_simulator.routes.numbers import NumberRoutes
 from parley_simulator.routes.request import ApiRequest, Reply
+from parley_simulator.routes.services import ServiceRoutes
 
 PATH = re.compile(r"/2010-04-01/Accounts/(?P<account>[^/]+)/(?P<resource>\w+)(?:/(?P<sid>\w+))?\.json")
+SERVICE_PATH = re.compile(r"/v1/Services(?:/(?P<sid>\w+)(?P<part>/PhoneNumbers(?:/(?P<item>\w+))?)?)?")
+SERVICES, SERVICE_NUMBERS = "v1/Services", "v1/Services/PhoneNumbers"
 Endpoint = Callable[[ApiRequest], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a path names; the sids are "" where it names none."""
+
+    resource: str
+    sid: str = ""
+    item: str = ""
+
+    @property
+    def names_one(self) -> bool:
+        return bool(self.item if self.resource == SERVICE_NUMBERS else self.sid)
 
 
 class Api:
     """Raw ASGI: this is what a load is sent to."""
 
-    def __init__(self, world: World, messages: MessageRoutes, numbers: NumberRoutes, ids: Ids, watch: Watch) -> None:
+    def __init__(
+        self,
+        world: World,
+        messages: MessageRoutes,
+        numbers: NumberRoutes,
+        services: ServiceRoutes,
+        ids: Ids,
+        watch: Watch,
+    ) -> None:
         self._world = world
         self._ids = ids
         self._watch = watch
@@ -52,6 +77,22 @@ class Api:
             ("IncomingPhoneNumbers", True): {
                 "GET": ("numbers.fetch", numbers.fetch_number),
                 "POST": ("numbers.update", numbers.update_number),
+            },
+            (SERVICES, False): {
+                "GET": ("services.list", services.list_services),
+                "POST": ("services.create", services.create_service),
+            },
+            (SERVICES, True): {
+                "GET": ("services.fetch", services.fetch_service),
+                "POST": ("services.update", services.update_service),
+            },
+            (SERVICE_NUMBERS, False): {
+                "GET": ("services.numbers.list", services.list_numbers),
+                "POST": ("services.numbers.create", services.attach_number),
+            },
+            (SERVICE_NUMBERS, True): {
+                "GET": ("services.numbers.fetch", services.fetch_number),
+                "DELETE": ("services.numbers.delete", services.detach_number),
             },
         }
 
@@ -77,7 +118,7 @@ class Api:
         ]
         if status == 401:
             headers.append((b"www-authenticate", b'Basic realm="Twilio API"'))
-        content = json.dumps(payload).encode()
+        content = json.dumps(payload).encode() if payload is not None else b""
         headers.append((b"content-length", b"%d" % len(content)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -85,14 +126,16 @@ class Api:
     async def _answer(self, scope: Scope, body: bytes, token: str, concurrent: int) -> Reply:
         operation = "other"
         try:
-            found = PATH.fullmatch(scope["path"])
-            self._authenticate(scope, found)
-            operation, endpoint, sid = self._route(scope, found)
+            asked = self._asked(scope)
+            operation, endpoint = self._route(scope, asked)
             limit = self._world.limits.concurrency
             if limit and concurrent > limit:
                 raise too_many_requests()
             query, form = Form.parse(scope["query_string"]), Form.parse(body)
-            reply = await endpoint(ApiRequest(operation, scope["path"], sid, token, query, form))
+            host = _header(scope, b"host").decode()
+            reply = await endpoint(
+                ApiRequest(operation, scope["path"], asked.sid, token, query, form, asked.item, host)
+            )
         except Refusal as refusal:
             reply = refusal.status, refusal.body()
         except ConnectionCut:
@@ -105,21 +148,31 @@ class Api:
         self._world.requests[f"{operation} {outcome}"] += 1
         self._watch.notify()
 
-    def _authenticate(self, scope: Scope, found: re.Match[str] | None) -> None:
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    def _asked(self, scope: Scope) -> Asked:
+        """Raises Refusal for a stranger, and for a path that names nothing."""
+        found = PATH.fullmatch(scope["path"])
+        given = _header(scope, b"authorization")
         known = [hmac.compare_digest(given, accepted) for accepted in self._accepted_credentials]
         if not any(known) or (found is not None and found["account"] != self._world.account.sid):
             raise unauthorized()
+        if found is not None:
+            return Asked(found["resource"], found["sid"] or "")
+        found = SERVICE_PATH.fullmatch(scope["path"])
+        if found is None:
+            raise not_found(unquote(scope["path"]))
+        return Asked(SERVICE_NUMBERS if found["part"] else SERVICES, found["sid"] or "", found["item"] or "")
 
-    def _route(self, scope: Scope, found: re.Match[str] | None) -> tuple[str, Endpoint, str]:
-        sid = (found["sid"] or "") if found is not None else ""
-        methods = self._endpoints.get((found["resource"], bool(sid))) if found is not None else None
+    def _route(self, scope: Scope, asked: Asked) -> tuple[str, Endpoint]:
+        methods = self._endpoints.get((asked.resource, asked.names_one))
         if methods is None:
             raise not_found(unquote(scope["path"]))
         if scope["method"] not in methods:
             raise method_not_allowed()
-        operation, endpoint = methods[scope["method"]]
-        return operation, endpoint, sid
+        return methods[scope["method"]]
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    return next((value for name, value in scope["headers"] if name == wanted), b"")
 
 
 def _credentials(account: Account) -> list[bytes]:

@@ -15,6 +15,7 @@ from parley_simulator.domain.messages import Media, Selection
 from parley_simulator.errors import BadRequestError
 from parley_simulator.handlers.hold_requests import Hold, Then
 from parley_simulator.routes.control_input import Fields
+from parley_simulator.routes.control_services import service_routes
 from parley_simulator.routes.control_views import (
     alert_view,
     fault_view,
@@ -23,7 +24,7 @@ from parley_simulator.routes.control_views import (
     message_view,
     number_view,
 )
-from parley_simulator.routes.phone import PHONE
+from parley_simulator.routes.phone import phone_routes
 from parley_simulator.simulator import Simulator
 
 LONGEST_WAIT = 120.0
@@ -39,6 +40,7 @@ def control_plane(simulator: Simulator) -> Starlette:
         ("GET", "/numbers", control.numbers),
         ("POST", "/numbers", control.add_number),
         ("POST", "/inbound", control.inbound),
+        ("POST", "/inbound/{sid}", control.inbound_again),
         ("GET", "/wait", control.wait),
         ("GET", "/requests", control.requests),
         ("GET", "/webhooks", control.webhooks),
@@ -57,7 +59,11 @@ def control_plane(simulator: Simulator) -> Starlette:
         ("POST", "/reset", control.reset),
     ]
     return Starlette(
-        routes=[PHONE, *(Route(path, endpoint, methods=[method]) for method, path, endpoint in table)],
+        routes=[
+            *phone_routes(simulator),
+            *service_routes(simulator),
+            *(Route(path, endpoint, methods=[method]) for method, path, endpoint in table),
+        ],
         exception_handlers={BadRequestError: _bad_request},
     )
 
@@ -126,6 +132,14 @@ class _Control:
         inbound = await self._simulator.text(from_, to, body, media=media, wait=_or(wait, True))
         return JSONResponse({**message_view(inbound.message), "outcome": inbound.outcome}, 201)
 
+    async def inbound_again(self, request: Request) -> Response:
+        """{wait?: true}: calls the webhook for a text in the log, again or, if that was lost, at last."""
+        fields = await Fields.of_body(request)
+        wait = fields.flag("wait")
+        fields.nothing_else()
+        inbound = await self._simulator.deliver_again(request.path_params["sid"], wait=_or(wait, True))
+        return JSONResponse({**message_view(inbound.message), "outcome": inbound.outcome})
+
     async def requests(self, _: Request) -> Response:
         """How many answers the REST API gave, by operation and status (`cut`: none)."""
         counts: dict[str, dict[str, int]] = {}
@@ -166,7 +180,7 @@ class _Control:
 
     async def add_fault(self, request: Request) -> Response:
         """{kind, count?, probability?, participant?, number?, operation?, accepted?, status?, code?, seconds?,
-        message_status?}; without a count one strike, with a probability no end.
+        message_status?}; without a count one strike, with a probability no end; count 0: until it is removed.
         """
         fields = await Fields.of_body(request)
         kind = fields.one_of("kind", tuple(Kind))
@@ -186,7 +200,8 @@ class _Control:
         }
         fields.nothing_else()
         options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        fault = self._simulator.add_fault(kind, count=_or(count, 1 if probability is None else None), **options)
+        strikes = _or(count, 1 if probability is None else 0) or None
+        fault = self._simulator.add_fault(kind, count=strikes, **options)
         return JSONResponse(fault_view(fault), 201)
 
     async def clear_faults(self, request: Request) -> Response:

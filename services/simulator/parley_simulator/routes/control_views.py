@@ -24,6 +24,8 @@ def message_view(message: Message) -> dict[str, Any]:
         "status": message.status,
         "error_code": message.error_code,
         "automatic": message.automatic,
+        "messaging_service_sid": message.service_sid or None,
+        "opt_out_type": message.opt_out_type or None,
         "segments": message.segments,
         "media": [{"url": media.url, "content_type": media.content_type} for media in message.media],
         "status_callback": message.status_callback,

@@ -15,6 +15,7 @@ from parley_simulator.domain.refusals import Refusal, not_found
 from parley_simulator.domain.world import World
 from parley_simulator.handlers.create_message import CreateMessage
 from parley_simulator.handlers.disturb_request import Interference
+from parley_simulator.handlers.record_stations import RecordStations
 from parley_simulator.routes.request import ApiRequest, Reply
 
 API_VERSION = "2010-04-01"
@@ -22,14 +23,25 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class MessageRoutes:
-    def __init__(self, world: World, create: CreateMessage, interference: Interference) -> None:
+    def __init__(
+        self, world: World, create: CreateMessage, interference: Interference, stations: RecordStations
+    ) -> None:
         self._world = world
         self._create = create
         self._interference = interference
+        self._stations = stations
 
     async def create_message(self, request: ApiRequest) -> Reply:
+        # The callback's URL names what is sent, also while Twilio refuses it.
+        with self._stations.passing(request.form.get("StatusCallback"), "post") as station:
+            reply = await self._create_message(request)
+            station.result = str(reply[0])
+            return reply
+
+    async def _create_message(self, request: ApiRequest) -> Reply:
         form = request.form
-        occasion = Occasion(request.operation, (form.get("To").strip(), form.get("From").strip()))
+        sender = form.get("From").strip() or form.get("MessagingServiceSid")
+        occasion = Occasion(request.operation, (form.get("To").strip(), sender))
         await self._interference.meet(occasion, accepted=False)
         message = self._create(form, request.token)
         # Rendered before anything else can move it on: the answer tells the initial status.
@@ -84,10 +96,10 @@ class MessageRoutes:
             "direction": message.direction,
             "error_code": message.error_code,
             "error_message": None,
-            "from": message.from_,
-            "messaging_service_sid": None,
+            "from": None if message.sender_hidden else message.from_,
+            "messaging_service_sid": message.service_sid or None,
             "num_media": str(len(message.media)),
-            "num_segments": str(message.segments),
+            "num_segments": "0" if message.status == "accepted" else str(message.segments),
             "price": None,
             "price_unit": "USD",
             "sid": message.sid,

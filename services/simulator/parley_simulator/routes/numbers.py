@@ -7,8 +7,8 @@ import re
 from parley_simulator.domain.faults import Occasion
 from parley_simulator.domain.form import Form
 from parley_simulator.domain.numbers import Number, update
-from parley_simulator.domain.paging import Place, links
-from parley_simulator.domain.refusals import Refusal, not_found
+from parley_simulator.domain.paging import Place, cut, links
+from parley_simulator.domain.refusals import not_found
 from parley_simulator.domain.world import World
 from parley_simulator.handlers.disturb_request import Interference
 from parley_simulator.ports import Clock
@@ -35,20 +35,10 @@ class NumberRoutes:
         await self._interference.meet(Occasion(request.operation), accepted=False)
         place = Place.read(request.query)
         found = [number for number in self._world.numbers if _matches(number, request.query)]
-        start = self._start(found, place)
-        page = found[start : start + place.size]
+        page, older, newer = cut(found, place)
         sids = [number.sid for number in page]
-        paging = links(request.path, request.query, place, sids, older=start + place.size < len(found), newer=start > 0)
+        paging = links(request.path, request.query, place, sids, older=older, newer=newer)
         return 200, {**paging, "incoming_phone_numbers": [self._resource(number) for number in page]}
-
-    def _start(self, found: list[Number], place: Place) -> int:
-        anchor = place.after or place.before
-        if not anchor:
-            return 0
-        at = next((position for position, number in enumerate(found) if number.sid == anchor), None)
-        if at is None:
-            raise Refusal(20006, "PageToken is not valid")
-        return at + 1 if place.after else max(at - place.size, 0)
 
     async def _find(self, request: ApiRequest) -> Number:
         number = self._world.numbers.get(request.sid)

@@ -7,13 +7,16 @@ from typing import TypeAlias
 
 from parley_simulator.domain.form import Form
 
-Reply: TypeAlias = tuple[int, dict[str, object]]
-"""HTTP status and JSON body."""
+Reply: TypeAlias = tuple[int, dict[str, object] | None]
+"""HTTP status and JSON body; None for 204."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """`sid` is the resource's, "" for a list; `token` 32 hexadecimal digits that name the request."""
+    """`sid` is the resource's, "" for a list; `token` 32 hexadecimal digits that name the request.
+
+    `item` is the sid of what is in the resource; `host` where the API was asked, for absolute links.
+    """
 
     operation: str
     path: str
@@ -21,3 +24,5 @@ class ApiRequest:
     token: str
     query: Form = field(repr=False)
     form: Form = field(repr=False)
+    item: str = ""
+    host: str = ""

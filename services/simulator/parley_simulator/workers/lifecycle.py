@@ -7,6 +7,7 @@ import contextlib
 import heapq
 from collections.abc import Sequence
 
+from parley_simulator.domain.journal import Journal
 from parley_simulator.domain.lifecycle import Step
 from parley_simulator.domain.messages import Message
 from parley_simulator.handlers.report_status import ReportStatus
@@ -15,11 +16,12 @@ from parley_simulator.ports import Clock, Errands
 
 
 class Lifecycle:
-    def __init__(self, clock: Clock, report: ReportStatus, errands: Errands, watch: Watch) -> None:
+    def __init__(self, clock: Clock, report: ReportStatus, errands: Errands, watch: Watch, journal: Journal) -> None:
         self._clock = clock
         self._report = report
         self._errands = errands
         self._watch = watch
+        self._journal = journal
         self._due: list[tuple[float, int, Message, Step]] = []
         self._entries = 0
         self._by_hand: set[str] = set()
@@ -62,6 +64,7 @@ class Lifecycle:
         told: dict[str, tuple[Message, list[Step]]] = {}
         for message, step in due:
             message.move(step.status, self._clock(), step.error_code)
+            self._journal.touch(message.sid)
             if step.reports and message.status_callback:
                 told.setdefault(message.sid, (message, []))[1].append(step)
         for message, steps in told.values():

@@ -5,11 +5,27 @@
 
 -- name: create_lanes
 -- A lane for every thread that has none. A pair of numbers that has a lane under another thread gets no second one.
-INSERT INTO notifier.lanes (thread_id, sender, participant)
-SELECT thread_id, sender, participant
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, sender text, participant text)
+-- Whoever stores an opt-out of one of these participants waits for the new lanes, or they for the opt-out.
+WITH pairs AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%s::text::jsonb)
+    AS i(thread_id uuid, sender text, participant text, opt_out_scope text)
+), locked AS MATERIALIZED (
+  SELECT pg_advisory_xact_lock_shared(key)
+  FROM (SELECT DISTINCT hashtextextended(participant, 0) AS key FROM pairs ORDER BY key) AS keys
+)
+INSERT INTO notifier.lanes (thread_id, sender, participant, opt_out_scope)
+SELECT thread_id, sender, participant, opt_out_scope FROM pairs
+WHERE (SELECT count(*) FROM locked) > 0
 ORDER BY thread_id
 ON CONFLICT DO NOTHING
+
+-- name: lock_participants
+-- While this is held they get no new lane.
+SELECT pg_advisory_xact_lock(key)
+FROM (SELECT DISTINCT hashtextextended(p, 0) AS key FROM unnest(%s::text[]) AS p ORDER BY key) AS keys
+
+-- name: find_lanes
+SELECT thread_id::text FROM notifier.lanes WHERE participant = ANY (%s::text[])
 
 -- name: lock_free_lanes
 -- Those named, and those of the deliveries named, as far as nobody holds them.
@@ -44,14 +60,17 @@ SELECT thread_id::text FROM (
 ) AS named
 
 -- name: read_lanes
--- Lanes, each with its next deliveries from the head on. Runs after the lock as a statement of its own, so that it
+-- Lanes, each with what its participant said last and its next deliveries from the head on. Runs after the lock as a statement of its own, so that it
 -- sees what was committed before the lock was granted. Texts come along only where they may yet be sent or compared.
 SELECT date_part('epoch', clock_timestamp()), l.thread_id::text, l.sender, l.participant, l.next_seq, l.in_flight,
-  date_part('epoch', l.wake_time), d.id::text, d.seq,
+  date_part('epoch', l.wake_time), l.opt_out_scope, o.opted_out, date_part('epoch', o.event_time), d.id::text, d.seq,
   CASE WHEN d.due_time IS NOT NULL THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
   date_part('epoch', d.started_time), date_part('epoch', d.due_time), date_part('epoch', d.absent_time),
   d.sid, d.status, d.error_code, d.traceparent
 FROM notifier.lanes l
+LEFT JOIN notifier.opt_outs o
+  ON o.scope = CASE WHEN l.opt_out_scope = '' THEN l.sender ELSE l.opt_out_scope END
+  AND o.participant = l.participant
 LEFT JOIN LATERAL (
   SELECT * FROM notifier.deliveries q
   WHERE q.thread_id = l.thread_id AND q.seq >= l.next_seq
@@ -103,9 +122,26 @@ WITH inserted AS (
     receive_time float8)
   ON CONFLICT (message_sid, status) DO NOTHING
 )
-UPDATE notifier.lanes l SET next_seq = i.next_seq, in_flight = i.in_flight, wake_time = to_timestamp(i.wake_time)
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, next_seq bigint, in_flight bigint, wake_time float8)
+UPDATE notifier.lanes l SET next_seq = i.next_seq, in_flight = i.in_flight, wake_time = to_timestamp(i.wake_time),
+  opt_out_scope = i.opt_out_scope
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, next_seq bigint, in_flight bigint, wake_time float8,
+  opt_out_scope text)
 WHERE l.thread_id = i.thread_id
+
+-- name: read_opt_outs
+SELECT o.scope, o.participant, o.opted_out, date_part('epoch', o.event_time)
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(scope text, participant text)
+JOIN notifier.opt_outs o USING (scope, participant)
+
+-- name: store_opt_outs
+-- After the lanes are locked, so that all take their locks in one order. What another batch has stored in the meantime
+-- stays where it was said later.
+INSERT INTO notifier.opt_outs AS o (scope, participant, opted_out, event_time)
+SELECT scope, participant, opted_out, to_timestamp(event_time)
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(scope text, participant text, opted_out boolean, event_time float8)
+ORDER BY scope, participant
+ON CONFLICT (scope, participant) DO UPDATE SET opted_out = excluded.opted_out, event_time = excluded.event_time
+WHERE (excluded.event_time, excluded.opted_out) > (o.event_time, o.opted_out)
 
 -- name: known_sids
 -- Which of these messages of one pair of numbers belong to its other deliveries.
@@ -117,7 +153,8 @@ SELECT DISTINCT id FROM unnest(%s::text::uuid[]) AS i(id) ORDER BY id
 ON CONFLICT (delivery_id) DO UPDATE SET times = u.times + 1
 
 -- name: read_unrecorded
-SELECT u.delivery_id::text, u.times, l.sender, d.state, d.sid, d.status, d.error_code
+SELECT u.delivery_id::text, u.times, l.sender, d.state, d.sid, d.status, d.error_code,
+  date_part('epoch', d.started_time)
 FROM notifier.unrecorded u
 JOIN notifier.deliveries d ON d.id = u.delivery_id
 JOIN notifier.lanes l ON l.thread_id = d.thread_id
@@ -129,3 +166,21 @@ LIMIT %s
 DELETE FROM notifier.unrecorded u
 USING jsonb_to_recordset(%s::text::jsonb) AS i(delivery_id uuid, times integer)
 WHERE u.delivery_id = i.delivery_id AND u.times = i.times
+
+-- name: take_coverage
+-- The right to read an account's list for a while, unless somebody else has it or has read it not long ago.
+INSERT INTO notifier.coverage AS c (account_sid, start_time, listed_time, owner, lease_until)
+VALUES (%s, now(), now(), %s, now() + make_interval(secs => %s))
+ON CONFLICT (account_sid) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
+WHERE (c.owner = excluded.owner OR c.lease_until <= now()) AND c.listed_time <= now() - make_interval(secs => %s)
+RETURNING date_part('epoch', now()), date_part('epoch', start_time), date_part('epoch', listed_time)
+
+-- name: keep_coverage
+UPDATE notifier.coverage SET lease_until = now() + make_interval(secs => %s)
+WHERE account_sid = %s AND owner = %s
+RETURNING true
+
+-- name: end_coverage
+-- `listed_time` is NULL after a list that was not handed over whole.
+UPDATE notifier.coverage SET lease_until = now(), listed_time = greatest(listed_time, to_timestamp(%s::float8))
+WHERE account_sid = %s AND owner = %s

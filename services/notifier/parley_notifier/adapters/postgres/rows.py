@@ -11,6 +11,7 @@ from parley_chassis.postgres.pool import Row
 from parley_notifier.domain.delivery import Delivery, State
 from parley_notifier.domain.facts import Attempt, Report, Submission
 from parley_notifier.domain.lane import Lane
+from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.reports import record_of
 from parley_notifier.ports import Unrecorded
 
@@ -28,7 +29,14 @@ def ids(values: Iterable[str]) -> str:
 
 def lane_of(row: Row) -> Lane:
     """From a row of `read_lanes`."""
-    return Lane(*row[1:7])
+    lane = Lane(*row[1:7])
+    lane.opt_out_scope = row[7]
+    return lane
+
+
+def opt_out_of(lane: Lane, row: Row) -> OptOut | None:
+    """From a row of `read_lanes`: what the lane's participant said last."""
+    return None if row[8] is None else OptOut(*lane.opt_out_key, opted_out=row[8], event_time=row[9])
 
 
 def delivery_of(thread_id: str, columns: Sequence[Any]) -> Delivery:
@@ -69,10 +77,9 @@ def delivery_of(thread_id: str, columns: Sequence[Any]) -> Delivery:
 
 
 def unrecorded_of(row: Row) -> Unrecorded:
-    delivery_id, times, sender, state, sid, status, error_code = row
-    delivery = Delivery(
-        id=delivery_id, thread_id="", seq=0, text="", state=STATES[state], sid=sid, status=status, error_code=error_code
-    )
+    delivery_id, times, sender, state, sid, status, error_code, started_time = row
+    delivery = Delivery(delivery_id, "", 0, "", STATES[state], started_time=started_time, sid=sid, status=status)
+    delivery.error_code = error_code
     return Unrecorded(delivery_id, record_of(delivery, sender), times)
 
 
@@ -81,7 +88,28 @@ def dump_pairs(submissions: Iterable[Submission]) -> str:
     pairs: dict[str, Submission] = {}
     for submission in submissions:
         pairs.setdefault(submission.thread_id, submission)
-    return dump({"thread_id": id_, "sender": s.sender, "participant": s.participant} for id_, s in pairs.items())
+    return dump(
+        {
+            "thread_id": thread_id,
+            "sender": first.sender,
+            "participant": first.participant,
+            "opt_out_scope": first.opt_out_scope,
+        }
+        for thread_id, first in pairs.items()
+    )
+
+
+def dump_keys(keys: Iterable[OptOutKey]) -> str:
+    return dump({"scope": scope, "participant": participant} for scope, participant in keys)
+
+
+def opt_out_row(opt_out: OptOut) -> dict[str, Any]:
+    return {
+        "scope": opt_out.scope,
+        "participant": opt_out.participant,
+        "opted_out": opt_out.opted_out,
+        "event_time": opt_out.event_time,
+    }
 
 
 def lane_row(lane: Lane) -> dict[str, Any]:
@@ -90,6 +118,7 @@ def lane_row(lane: Lane) -> dict[str, Any]:
         "next_seq": lane.next_seq,
         "in_flight": lane.in_flight,
         "wake_time": lane.wake_time,
+        "opt_out_scope": lane.opt_out_scope,
     }
 
 

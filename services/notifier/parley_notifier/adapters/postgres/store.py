@@ -11,9 +11,11 @@ from psycopg import AsyncCursor
 from parley_chassis.postgres.pool import Database, Row, Transaction
 from parley_chassis.postgres.queries import load_queries
 from parley_notifier.adapters.postgres import rows
+from parley_notifier.domain.coverage import Turn
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.facts import Submission
 from parley_notifier.domain.lane import WINDOW
+from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.ports import Gathered, Unrecorded, Wanted
 
 Queries = Mapping[str, LiteralString]
@@ -31,6 +33,10 @@ class PostgresBatch:
         if first:
             await self._queue("create_lanes", rows.dump_pairs(first))
         threads = {*wanted.deliveries.values(), *(submission.thread_id for submission in wanted.submissions)}
+        if wanted.opt_outs:
+            threads |= await self._lanes_of([opt_out.participant for opt_out in wanted.opt_outs])
+            # One lane that is left out would be one that goes on.
+            wait = True
         lanes = (rows.ids(threads), rows.ids(wanted.reported))
         locked = await self._queue("lock_lanes" if wait else "lock_free_lanes", *lanes)
         reported = await self._queue("read_deliveries", lanes[1]) if wanted.reported else None
@@ -41,7 +47,16 @@ class PostgresBatch:
         elsewhere = _elsewhere(wanted, gathered)
         if elsewhere:
             _add_deliveries(gathered, await self._fetch("read_deliveries", rows.ids(elsewhere)))
+        more = _more_opt_outs(wanted, gathered)
+        if more:
+            found = await self._fetch("read_opt_outs", rows.dump_keys(more))
+            gathered.opt_outs |= {(row[0], row[1]): OptOut(*row) for row in found}
         return gathered
+
+    async def _lanes_of(self, participants: list[str]) -> set[str]:
+        """All their lanes; they get no other until this transaction ends."""
+        await self._queue("lock_participants", participants)
+        return {row[0] for row in await self._fetch("find_lanes", participants)}
 
     async def gather_due(self, limit: int, thread_ids: Collection[str]) -> Gathered:
         due = {row[0] for row in await self._fetch("lock_due_lanes", limit, rows.ids(thread_ids))}
@@ -57,13 +72,15 @@ class PostgresBatch:
             rows.dump(map(rows.report_row, decision.reports)),
             rows.dump(map(rows.lane_row, decision.lanes.values())),
         )
+        if decision.opt_outs:
+            await self._queue("store_opt_outs", rows.dump(map(rows.opt_out_row, decision.opt_outs.values())))
         await self._transaction.queue(self._queries["write"], parameters)
         await self._transaction.commit()
 
-    async def _fetch(self, name: str, *parameters: str | int) -> list[Row]:
+    async def _fetch(self, name: str, *parameters: str | int | list[str]) -> list[Row]:
         return await self._transaction.fetch(self._queries[name], parameters)
 
-    async def _queue(self, name: str, *parameters: str) -> AsyncCursor[Row]:
+    async def _queue(self, name: str, *parameters: str | list[str]) -> AsyncCursor[Row]:
         return await self._transaction.queue(self._queries[name], parameters)
 
 
@@ -98,6 +115,25 @@ class PostgresStore:
         await self._database.run(self._queries["forget_unrecorded"], (told,))
 
 
+class PostgresCoverage:
+    """The CoverageStore port, of one account."""
+
+    def __init__(self, database: Database, account_sid: str) -> None:
+        self._database = database
+        self._account_sid = account_sid
+        self._queries = load_queries("parley_notifier.adapters.postgres")
+
+    async def take_coverage(self, owner: str, lease: float, age: float) -> Turn | None:
+        found = await self._database.run(self._queries["take_coverage"], (self._account_sid, owner, lease, age))
+        return Turn(*found[0]) if found else None
+
+    async def keep_coverage(self, owner: str, lease: float) -> bool:
+        return bool(await self._database.run(self._queries["keep_coverage"], (lease, self._account_sid, owner)))
+
+    async def end_coverage(self, owner: str, listed_time: float | None) -> None:
+        await self._database.run(self._queries["end_coverage"], (listed_time, self._account_sid, owner))
+
+
 def _gathered(found: Iterable[Row], locked: Set[str]) -> Gathered:
     """From the rows of `read_lanes`."""
     gathered = Gathered()
@@ -109,8 +145,11 @@ def _gathered(found: Iterable[Row], locked: Set[str]) -> Gathered:
         lane = gathered.lanes.get(row[1])
         if lane is None:
             lane = gathered.lanes[row[1]] = rows.lane_of(row)
-        if row[7] is not None:
-            delivery = rows.delivery_of(lane.thread_id, row[7:])
+            opt_out = rows.opt_out_of(lane, row)
+            if opt_out is not None:
+                gathered.opt_outs[opt_out.key] = opt_out
+        if row[10] is not None:
+            delivery = rows.delivery_of(lane.thread_id, row[10:])
             lane.queue[delivery.seq] = gathered.deliveries[delivery.id] = delivery
             lane.cut = len(lane.queue) == WINDOW
     return gathered
@@ -121,6 +160,16 @@ def _add_deliveries(gathered: Gathered, found: Iterable[Row]) -> None:
         # A lane and its own delivery must stay one object, whichever way it was read.
         if row[1] not in gathered.deliveries:
             gathered.deliveries[row[1]] = rows.delivery_of(row[0], row[1:])
+
+
+def _more_opt_outs(wanted: Wanted, gathered: Gathered) -> set[OptOutKey]:
+    """The opt-outs that did not come with the lanes: a lane moves into another scope, or there is none yet."""
+    keys = {opt_out.key for opt_out in wanted.opt_outs}
+    for submission in wanted.submissions:
+        lane = gathered.lanes.get(submission.thread_id)
+        if lane is not None and lane.opt_out_scope != submission.opt_out_scope:
+            keys.add((submission.opt_out_scope or lane.sender, lane.participant))
+    return keys
 
 
 def _elsewhere(wanted: Wanted, gathered: Gathered) -> list[str]:

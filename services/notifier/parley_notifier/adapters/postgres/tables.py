@@ -17,6 +17,7 @@ lanes = Table(
     Column("next_seq", BigInteger, nullable=False),
     Column("in_flight", BigInteger),
     Column("wake_time", Time),
+    Column("opt_out_scope", Text(collation="C"), nullable=False),
 )
 
 deliveries = Table(
@@ -70,4 +71,23 @@ unrecorded = Table(
     metadata,
     Column("delivery_id", Id, primary_key=True),
     Column("times", Integer, nullable=False),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("scope", Text(collation="C"), primary_key=True),
+    Column("participant", Text(collation="C"), primary_key=True),
+    Column("opted_out", Boolean, nullable=False),
+    Column("event_time", Time, nullable=False),
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("account_sid", Text(collation="C"), primary_key=True),
+    Column("start_time", Time, nullable=False),
+    Column("listed_time", Time, nullable=False),
+    Column("owner", Text(collation="C"), nullable=False),
+    Column("lease_until", Time, nullable=False),
 )

@@ -15,6 +15,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from parley_notifier.adapters.twilio.http_client import HttpClient
+from parley_notifier.domain.coverage import InboundPage, InboundText
 from parley_notifier.domain.facts import Claim
 from parley_notifier.domain.outcomes import Answer
 from parley_notifier.domain.settlement import Listed, Listing
@@ -24,6 +25,8 @@ SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 CALLBACK_RULES = "#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000"
 """How Twilio repeats a callback that we could not take: three times within its 15 s."""
 PAGE = 200
+INBOUND_PAGE = 1000
+"""Twilio gives no more at once."""
 # Before these no byte of a request was written: they arise while a connection is made.
 NOT_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 KEEP_ALIVE = 10.0
@@ -71,7 +74,7 @@ async def twilio_carrier(account: Account, limits: Limits) -> AsyncIterator[Twil
 
 
 class TwilioCarrier:
-    """The Carrier port."""
+    """The ports Carrier and Inbox."""
 
     def __init__(self, client: Client, account: Account) -> None:
         self._client = client
@@ -96,19 +99,64 @@ class TwilioCarrier:
 
     async def list_messages(self, sender: str, participant: str) -> Listing:
         wanted = {"To": participant, "From": sender, "PageSize": PAGE}
-        try:
-            response = await self._client.request_async("GET", self._messages, params=wanted)
-        except (aiohttp.ClientError, OSError) as error:
-            raise CarrierUnavailable(f"the message list was not read ({type(error).__name__})") from None
-        page = _json(response)
-        if response.status_code != 200 or not isinstance(page.get("messages"), list):
-            raise CarrierUnavailable(f"the message list was not read (status {response.status_code})")
+        page = await self._list(self._messages, wanted)
         try:
             messages = [_listed(message) for message in page["messages"]]
         except (KeyError, TypeError, ValueError):
             raise CarrierUnavailable("the message list was not understood") from None
         messages.sort(key=lambda message: message.create_time, reverse=True)
         return Listing(messages, complete=not page.get("next_page_uri"))
+
+    async def list_inbound(self, page: str) -> InboundPage:
+        body = await self._list(page or f"{self._messages}?PageSize={INBOUND_PAGE}", None)
+        try:
+            return InboundPage(
+                texts=tuple(self._inbound(message) for message in body["messages"] if _is_inbound(message)),
+                oldest_time=min((_time(message) for message in body["messages"][-1:]), default=None),
+                next_page=self._next_page(body.get("next_page_uri")),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise CarrierUnavailable("the message list was not understood") from None
+
+    async def _list(self, url: str, wanted: dict[str, object] | None) -> Mapping[str, Any]:
+        try:
+            response = await self._client.request_async("GET", url, params=wanted)
+        except (aiohttp.ClientError, OSError) as error:
+            raise CarrierUnavailable(f"the message list was not read ({type(error).__name__})") from None
+        body = _json(response)
+        if response.status_code != 200 or not isinstance(body.get("messages"), list):
+            raise CarrierUnavailable(f"the message list was not read (status {response.status_code})")
+        return body
+
+    def _next_page(self, uri: object) -> str:
+        if not uri:
+            return ""
+        _, _, query = str(uri).partition("?")
+        if not query:
+            raise ValueError("a page that is not named")
+        # Wherever it points, our credentials go to this list and nowhere else.
+        return f"{self._messages}?{query}"
+
+    def _inbound(self, message: Mapping[str, Any]) -> InboundText:
+        has_media = str(message.get("num_media") or "0") != "0"
+        return InboundText(
+            sid=str(message["sid"]),
+            number=str(message["to"]),
+            participant=str(message["from"]),
+            text=str(message["body"] or ""),
+            # What each of them is would take a request for each such text: this is where they are listed.
+            media_urls=(f"{self._messages.removesuffix('.json')}/{message['sid']}/Media.json",) if has_media else (),
+            receive_time=_time(message),
+        )
+
+
+def _is_inbound(message: Mapping[str, Any]) -> bool:
+    """One that Twilio still receives is listed again when it is whole."""
+    return message["direction"] == "inbound" and message.get("status") != "receiving"
+
+
+def _time(message: Mapping[str, Any]) -> float:
+    return parsedate_to_datetime(message["date_sent"] or message["date_created"]).timestamp()
 
 
 def _answer(response: Response) -> Answer:

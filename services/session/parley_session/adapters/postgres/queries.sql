@@ -2,11 +2,15 @@
 -- Whoever waits for locks of threads takes them in the order of ids: two batches never wait in a circle.
 
 -- name: create_threads
--- Texts to registered numbers get the thread that they are missing; others get none, and are refused for that.
+-- Texts to registered numbers, and to agents that are known, get the thread that they are missing; others get none, and
+-- are refused for that.
 INSERT INTO session.threads (id, channel, endpoint, participant)
 SELECT i.id, i.channel, i.endpoint, i.participant
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, channel smallint, endpoint text, participant text)
-JOIN session.numbers n ON n.number = i.endpoint
+WHERE CASE i.channel
+  WHEN 1 THEN EXISTS (SELECT FROM session.numbers n WHERE n.number = i.endpoint)
+  WHEN 2 THEN EXISTS (SELECT FROM session.agents a WHERE a.name = i.endpoint)
+END
 ORDER BY i.channel, i.endpoint COLLATE "C", i.participant COLLATE "C"
 ON CONFLICT (channel, endpoint, participant) DO NOTHING
 
@@ -27,19 +31,55 @@ ORDER BY u.wake_time
 LIMIT %s
 FOR UPDATE OF t SKIP LOCKED
 
+-- name: lock_due_sessions
+-- Threads of sessions whose due_time has come, the longest due first, unless somebody is at work on them. Sessions that
+-- wait for the provider's word come up as far as it reaches.
+SELECT t.channel, t.endpoint, t.participant
+FROM session.sessions s JOIN session.threads t ON t.id = s.thread_id
+WHERE s.due_time <= (SELECT session.now()) AND NOT s.awaits_coverage
+ORDER BY s.due_time
+LIMIT %s
+FOR UPDATE OF t SKIP LOCKED
+
+-- name: lock_covered_sessions
+SELECT t.channel, t.endpoint, t.participant
+FROM session.sessions s JOIN session.threads t ON t.id = s.thread_id
+WHERE s.due_time <= (SELECT least(session.now(), %s::timestamptz)) AND s.awaits_coverage
+ORDER BY s.due_time
+LIMIT %s
+FOR UPDATE OF t SKIP LOCKED
+
+-- name: awaited_coverage
+-- The time by which people's deadlines are kept, and the first moment that somebody waits for the provider's word of.
+SELECT n.now, (
+  SELECT s.due_time FROM session.sessions s
+  WHERE s.awaits_coverage AND s.due_time > coalesce(%s::timestamptz, '-infinity') AND s.due_time <= n.now
+  ORDER BY s.due_time LIMIT 1
+)
+FROM (SELECT session.now() AS now) n
+
 -- name: read
 -- Runs after the lock, as a statement of its own: what it reads was committed before the lock was granted.
 SELECT t.id::text, t.channel, t.endpoint, t.participant, t.last_position, t.last_inbound, t.taken, t.last_seq,
-  s.id::text, s.agent, s.settings::text, s.first_position, s.started, s.state, s.end_reason,
+  t.active_time, t.pace,
+  s.id::text, s.agent, s.settings::text, s.first_position, s.started, s.state, s.outbound, s.engaged,
+  s.handed_off, s.hand_off_destination, s.hand_off_reason, s.warning_id::text, s.grace_end, s.due_time,
   u.id::text, u.session_id::text, u.kind, u.wake_time, u.claimed, u.fence, u.attempt, u.first_position,
   u.last_position, u.away_since, u.traceparent,
-  w.texts::text, n.agent, a.settings::text, clock_timestamp()
+  n.number, a.name, n.agent, a.settings::text, n.settings::text, n.opt_out_scope, n.keywords, n.ingest_from,
+  o.stop_time, o.stop_source, o.start_time, o.start_source,
+  w.texts::text, e.endings::text, coalesce(wm.delivery_state, 0), p.number IS NOT NULL,
+  session.now(), clock_timestamp()
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(channel smallint, endpoint text, participant text)
 JOIN session.threads t USING (channel, endpoint, participant)
 LEFT JOIN session.sessions s ON s.id = t.session_id
+LEFT JOIN session.messages wm ON wm.id = s.warning_id
 LEFT JOIN session.turns u ON u.thread_id = t.id AND u.open
-LEFT JOIN session.numbers n ON n.number = t.endpoint
-LEFT JOIN session.agents a ON a.name = n.agent
+LEFT JOIN session.numbers n ON n.number = t.endpoint AND t.channel = 1
+LEFT JOIN session.numbers p ON p.number = t.participant AND t.channel = 1
+LEFT JOIN session.agents a ON a.name = CASE t.channel WHEN 1 THEN n.agent ELSE t.endpoint END
+LEFT JOIN session.opt_outs o ON o.scope = coalesce(nullif(n.opt_out_scope, ''), t.endpoint)
+  AND o.participant = t.participant
 LEFT JOIN LATERAL (
   SELECT json_agg(json_build_array(m.position, m.text, m.media_urls, m.traceparent) ORDER BY m.position) AS texts
   FROM (
@@ -48,28 +88,48 @@ LEFT JOIN LATERAL (
     ORDER BY m.position LIMIT 50
   ) m
 ) w ON t.last_inbound > t.taken
+LEFT JOIN LATERAL (
+  SELECT json_agg(json_build_array(x.id, x.agent, x.settings, x.first_position, x.started, x.state, x.end_reason,
+    x.outbound, x.engaged) ORDER BY x.end_time, x.id) AS endings
+  FROM session.sessions x WHERE x.thread_id = t.id AND x.end_owed
+) e ON t.endings > 0
 
 -- name: read_sources
 SELECT source_id, message_id::text
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(source_id text) JOIN session.sources USING (source_id)
 
+-- name: read_requests
+SELECT id, fingerprint, session_id::text, message_id::text
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(id text) JOIN session.requests USING (id)
+
 -- name: write
 -- What a batch of decisions says, one write for each table.
 WITH threads AS (
   UPDATE session.threads t SET session_id = i.session_id, last_position = i.last_position,
-    last_inbound = i.last_inbound, taken = i.taken, last_seq = i.last_seq, active_time = clock_timestamp()
+    last_inbound = i.last_inbound, taken = i.taken, last_seq = i.last_seq, active_time = i.active_time,
+    endings = i.endings, pace = i.pace
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, session_id uuid, last_position bigint, last_inbound bigint,
-    taken bigint, last_seq bigint)
+    taken bigint, last_seq bigint, active_time timestamptz, endings smallint, pace text)
   WHERE t.id = i.id
 ), sessions AS (
   INSERT INTO session.sessions AS s (id, thread_id, agent, settings, first_position, started, state, end_reason,
-    end_time)
+    end_time, outbound, engaged, handed_off, hand_off_destination, hand_off_reason, warning_id, grace_end, due_time,
+    awaits_coverage, end_owed)
   SELECT i.id, i.thread_id, i.agent, i.settings, i.first_position, i.started, i.state, i.end_reason,
-    CASE WHEN i.end_reason IS NOT NULL THEN clock_timestamp() END
+    CASE WHEN i.end_reason IS NOT NULL THEN session.now() END, i.outbound, i.engaged, i.handed_off,
+    coalesce(i.hand_off_destination, ''), coalesce(i.hand_off_reason, ''), i.warning_id, i.grace_end, i.due_time,
+    i.awaits_coverage, i.end_owed
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, agent text, settings jsonb,
-    first_position bigint, started boolean, state text, end_reason smallint)
+    first_position bigint, started boolean, state text, end_reason smallint, outbound boolean, engaged boolean,
+    handed_off boolean, hand_off_destination text, hand_off_reason text, warning_id uuid, grace_end timestamptz,
+    due_time timestamptz, awaits_coverage boolean, end_owed boolean)
   ON CONFLICT (id) DO UPDATE SET started = excluded.started, state = excluded.state,
-    end_reason = excluded.end_reason, end_time = coalesce(s.end_time, excluded.end_time)
+    end_reason = excluded.end_reason, end_time = coalesce(s.end_time, excluded.end_time), engaged = excluded.engaged,
+    handed_off = excluded.handed_off,
+    hand_off_destination = coalesce(nullif(excluded.hand_off_destination, ''), s.hand_off_destination),
+    hand_off_reason = coalesce(nullif(excluded.hand_off_reason, ''), s.hand_off_reason),
+    warning_id = excluded.warning_id, grace_end = excluded.grace_end, due_time = excluded.due_time,
+    awaits_coverage = excluded.awaits_coverage, end_owed = excluded.end_owed
 ), turns AS (
   INSERT INTO session.turns AS u (id, thread_id, session_id, kind, open, claimed, fence, attempt, first_position,
     last_position, wake_time, away_since, outcome, traceparent, commit_time)
@@ -85,19 +145,19 @@ WITH threads AS (
     commit_time = excluded.commit_time
 ), messages AS (
   INSERT INTO session.messages (id, thread_id, session_id, turn_id, position, direction, text, media_urls, seq,
-    delivery_state, source_id, fallback, traceparent)
+    delivery_state, source_id, ignore_reason, kind, traceparent)
   SELECT i.id, i.thread_id, i.session_id, i.turn_id, i.position, i.direction, i.text, i.media_urls, i.seq,
-    i.delivery_state, i.source_id, i.fallback, i.traceparent
+    i.delivery_state, i.source_id, coalesce(i.ignore_reason, ''), i.kind, i.traceparent
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, session_id uuid, turn_id uuid,
     position bigint, direction smallint, text text, media_urls jsonb, seq bigint, delivery_state smallint,
-    source_id text, fallback boolean, traceparent text)
-  RETURNING id, direction, source_id, seq
+    source_id text, ignore_reason text, kind smallint, traceparent text)
+  RETURNING id, direction, source_id, delivery_state
 ), sources AS (
   INSERT INTO session.sources (source_id, message_id) SELECT source_id, id FROM messages WHERE direction = 1
 )
 -- Whoever commits a message hands it over at once; a message still here after five seconds lost its sender.
 INSERT INTO session.outbox (message_id, next_submit_time)
-SELECT id, clock_timestamp() + interval '5 seconds' FROM messages WHERE direction = 2
+SELECT id, clock_timestamp() + interval '5 seconds' FROM messages WHERE delivery_state = 1
 
 -- name: attach
 -- Texts that waited for a session to open.
@@ -106,17 +166,71 @@ FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, session_id uuid, t
 WHERE m.thread_id = i.thread_id AND m.position > i.taken AND m.direction = 1
   AND m.session_id IS DISTINCT FROM i.session_id
 
+-- name: ignore
+-- Texts that waited and that nobody will answer.
+UPDATE session.messages m SET ignore_reason = i.reason
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, first bigint, last bigint, reason text)
+WHERE m.thread_id = i.thread_id AND m.position BETWEEN i.first AND i.last AND m.direction = 1 AND m.ignore_reason = ''
+
+-- name: cancel
+-- Messages that must not be sent any more, or all of a thread: the notifier is told, and knows what is under way.
+WITH i AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, message_id uuid)
+), doomed AS MATERIALIZED (
+  SELECT o.message_id FROM i
+  JOIN session.messages m ON m.thread_id = i.thread_id AND m.direction = 2 AND m.delivery_state < 3
+  JOIN session.outbox o ON o.message_id = m.id
+  WHERE i.message_id IS NULL OR i.message_id = m.id
+  ORDER BY o.message_id FOR UPDATE OF o
+), canceled AS (
+  UPDATE session.outbox o SET canceled = true, next_submit_time = clock_timestamp() + interval '5 seconds'
+  FROM doomed WHERE o.message_id = doomed.message_id RETURNING o.message_id
+)
+SELECT m.id::text, m.thread_id::text, m.seq, t.endpoint, t.participant, m.text, m.traceparent,
+  coalesce(n.opt_out_scope, ''), true
+FROM canceled o JOIN session.messages m ON m.id = o.message_id JOIN session.threads t ON t.id = m.thread_id
+LEFT JOIN session.numbers n ON n.number = t.endpoint
+ORDER BY m.thread_id, m.seq
+
+-- name: write_opt_outs
+-- Threads of one scope share a row that none of their locks covers: each half is replaced by what was said later only.
+INSERT INTO session.opt_outs AS o (scope, participant, stop_time, stop_source, start_time, start_source,
+  next_submit_time)
+SELECT i.scope, i.participant, i.stop_time, i.stop_source, i.start_time, i.start_source,
+  clock_timestamp() + interval '5 seconds'
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(scope text, participant text, stop_time timestamptz, stop_source text,
+  start_time timestamptz, start_source text)
+ORDER BY i.scope COLLATE "C", i.participant COLLATE "C"
+ON CONFLICT (scope, participant) DO UPDATE SET
+  (stop_time, stop_source) = (
+    SELECT o.stop_time, o.stop_source
+    WHERE o.stop_time > coalesce(excluded.stop_time, '-infinity') AND o.stop_source <> excluded.stop_source
+    UNION ALL SELECT excluded.stop_time, excluded.stop_source LIMIT 1
+  ),
+  (start_time, start_source) = (
+    SELECT o.start_time, o.start_source
+    WHERE o.start_time > coalesce(excluded.start_time, '-infinity') AND o.start_source <> excluded.start_source
+    UNION ALL SELECT excluded.start_time, excluded.start_source LIMIT 1
+  ),
+  next_submit_time = excluded.next_submit_time
+
+-- name: write_requests
+INSERT INTO session.requests (id, fingerprint, session_id, message_id)
+SELECT i.id, i.fingerprint, i.session_id, i.message_id
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(id text, fingerprint text, session_id uuid, message_id uuid)
+ORDER BY i.id COLLATE "C"
+
 -- name: history
--- The newest texts of each session, oldest first: what the agent said, and what it has answered. Texts that came while
--- it was at work stand before its reply and are the next turn's input.
+-- The newest texts of each session, oldest first: what was said to the participant, and what has been answered. Texts
+-- that came while the agent was at work stand before its reply and are the next turn's input.
 SELECT i.turn_id::text, json_agg(json_build_array(m.direction, m.text) ORDER BY m.position)::text
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(turn_id uuid, thread_id uuid, session_id uuid, first_position bigint,
   taken bigint)
 CROSS JOIN LATERAL (
   SELECT m.position, m.direction, m.text FROM session.messages m
   WHERE m.thread_id = i.thread_id AND m.position >= i.first_position
-    AND (m.direction = 2 OR m.position <= i.taken)
-    AND m.session_id = i.session_id AND m.ignore_reason = ''
+    AND (m.direction = 2 OR m.position <= i.taken OR m.ignore_reason = 'handed_off')
+    AND m.session_id = i.session_id AND m.ignore_reason IN ('', 'handed_off')
   ORDER BY m.position DESC LIMIT 20
 ) m
 GROUP BY i.turn_id
@@ -153,6 +267,27 @@ WITH i AS MATERIALIZED (
 UPDATE session.messages m SET delivery_state = l.state, delivery_error = l.error,
   source_id = coalesce(l.source_id, m.source_id)
 FROM locked l WHERE m.id = l.id
+RETURNING m.id::text, m.thread_id::text, m.kind, l.state
+
+-- name: find_threads
+SELECT t.id::text, t.channel, t.endpoint, t.participant
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid) JOIN session.threads t USING (id)
+
+-- name: find_session_threads
+SELECT s.id::text, t.channel, t.endpoint, t.participant
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid)
+JOIN session.sessions s USING (id) JOIN session.threads t ON t.id = s.thread_id
+
+-- name: find_senders
+-- The numbers that can send for an agent, with when each was last in touch with the participant.
+SELECT i.place, n.number, (
+  SELECT t.active_time FROM session.threads t
+  WHERE t.channel = 1 AND t.endpoint = n.number AND t.participant = i.participant
+)
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(place integer, agent text, participant text, endpoint text)
+JOIN session.numbers n ON n.agent = i.agent AND NOT n.sending_paused
+WHERE i.endpoint IN ('', n.number)
+ORDER BY n.number
 
 -- name: take_unsubmitted
 -- Messages whose hand-over is due again. The pause doubles from ten seconds to two minutes.
@@ -162,8 +297,26 @@ WITH due AS MATERIALIZED (
 ), o AS (
   UPDATE session.outbox o SET submits = o.submits + 1,
     next_submit_time = clock_timestamp() + least(interval '5 seconds' * 2 ^ least(o.submits, 10), interval '2 minutes')
-  FROM due WHERE o.message_id = due.message_id RETURNING o.message_id
+  FROM due WHERE o.message_id = due.message_id RETURNING o.message_id, o.canceled
 )
-SELECT m.id::text, m.thread_id::text, m.seq, t.endpoint, t.participant, m.text, m.traceparent
+SELECT m.id::text, m.thread_id::text, m.seq, t.endpoint, t.participant, m.text, m.traceparent,
+  coalesce(n.opt_out_scope, ''), o.canceled
 FROM o JOIN session.messages m ON m.id = o.message_id JOIN session.threads t ON t.id = m.thread_id
+LEFT JOIN session.numbers n ON n.number = t.endpoint
 ORDER BY m.thread_id, m.seq
+
+-- name: take_unsubmitted_opt_outs
+WITH due AS MATERIALIZED (
+  SELECT o.scope, o.participant FROM session.opt_outs o WHERE o.next_submit_time <= clock_timestamp()
+  ORDER BY o.next_submit_time LIMIT %s FOR UPDATE SKIP LOCKED
+)
+UPDATE session.opt_outs o SET next_submit_time = clock_timestamp() + interval '10 seconds'
+FROM due WHERE (o.scope, o.participant) = (due.scope, due.participant)
+RETURNING o.scope, o.participant, o.stop_time, o.stop_source, o.start_time, o.start_source
+
+-- name: finish_opt_outs
+-- Unless something else was said meanwhile.
+UPDATE session.opt_outs o SET next_submit_time = NULL
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(scope text, participant text, event_time timestamptz)
+WHERE (o.scope, o.participant) = (i.scope, i.participant)
+  AND i.event_time = CASE WHEN o.start_time > coalesce(o.stop_time, '-infinity') THEN o.start_time ELSE o.stop_time END

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 import orjson
 
 from parley_chassis.postgres.pool import Row
-from parley_session.domain.effects import Decision, InboundMessage, OutboundMessage, TurnChange
+from parley_session.domain.draft import PENDING
+from parley_session.domain.effects import Decision, Done, Ignore, InboundMessage, OutboundMessage, TurnChange
+from parley_session.domain.keywords import KeywordMode
+from parley_session.domain.opt_out import NEVER_SAID, OptOut
+from parley_session.domain.pace import AT_REST, Pace
+from parley_session.domain.settings import resolve, settings_of
 from parley_session.domain.thread import (
-    AgentSettings,
+    SMS,
+    WEB_CHAT,
     EndReason,
-    Greeting,
+    HandOff,
     Opening,
     Session,
     Text,
@@ -23,31 +28,20 @@ from parley_session.domain.thread import (
 )
 
 INBOUND, OUTBOUND = 1, 2
-PENDING = 1
-"""Delivery state of a message that has just been committed."""
 
 
 def dump(rows: Iterable[dict[str, Any]]) -> str:
-    return orjson.dumps(list(rows)).decode()
+    return dump_json(list(rows))
 
 
-def settings_to_json(settings: AgentSettings) -> dict[str, Any]:
-    return {
-        "greeting": settings.greeting.value,
-        "settle": settings.settle.total_seconds(),
-        "fallback_text": settings.fallback_text,
-    }
-
-
-def settings_from_json(text: str) -> AgentSettings:
-    values = orjson.loads(text)
-    return AgentSettings(Greeting(values["greeting"]), timedelta(seconds=values["settle"]), values["fallback_text"])
+def dump_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def thread_from_row(row: Row) -> Thread:
     """A thread from a row of `read`, whose columns stand in this order."""
-    identity, channel, endpoint, participant, last_position, last_inbound, taken, last_seq = row[:8]
-    texts, agent, agent_settings = row[26:29]
+    identity, channel, endpoint, participant, last_position, last_inbound, taken, last_seq, active_time, pace = row[:10]
+    texts, endings, warning_state, from_our_number = row[47:51]
     return Thread(
         identity,
         channel,
@@ -57,11 +51,22 @@ def thread_from_row(row: Row) -> Thread:
         last_inbound,
         taken,
         last_seq,
-        _session(row[8:15]),
-        _turn(row[15:26]),
+        active_time,
+        _pace(pace) if pace else AT_REST,
+        _session(row[10:24]),
+        _endings(endings) if endings else (),
+        _turn(row[24:35]),
         _waiting(texts) if texts else (),
-        _opening(agent, agent_settings) if agent else None,
+        _opening(channel, row[35:43]),
+        OptOut(*row[43:47]) if row[44] is not None else NEVER_SAID,
+        warning_state,
+        from_our_number,
     )
+
+
+def _pace(text: str) -> Pace:
+    texts, turns, blocked_until = orjson.loads(text)
+    return Pace(tuple((moment, checksum) for moment, checksum in texts), tuple(turns), blocked_until)
 
 
 def _waiting(texts: str) -> tuple[Text, ...]:
@@ -71,22 +76,47 @@ def _waiting(texts: str) -> tuple[Text, ...]:
     )
 
 
-def _opening(agent: str, settings: str | None) -> Opening:
-    return Opening(agent, settings_from_json(settings) if settings else AgentSettings())
+def _opening(channel: int, row: Row) -> Opening | None:
+    number, described, agent, agent_wishes, number_wishes, scope, keywords, ingest_from = row
+    wishes = orjson.loads(agent_wishes) if agent_wishes else {}
+    if channel == WEB_CHAT:
+        return Opening(described, wishes) if described else None
+    if number is None:
+        return None
+    merged = resolve(wishes, orjson.loads(number_wishes))
+    return Opening(agent, merged, scope, KeywordMode(keywords), ingest_from)
 
 
 def _session(row: Row) -> Session | None:
     if row[0] is None:
         return None
-    identity, agent, settings, first_position, started, state, end_reason = row
+    identity, agent, wishes, first_position, started, state, outbound, engaged, handed_off, *rest = row
+    destination, reason, warning_id, grace_end, due_time = rest
+    pinned = orjson.loads(wishes)
     return Session(
         identity,
         agent,
-        settings_from_json(settings),
+        pinned,
+        settings_of(pinned),
         first_position,
         started,
         state,
-        EndReason(end_reason) if end_reason else None,
+        None,
+        outbound,
+        engaged,
+        HandOff(destination, reason) if handed_off else None,
+        warning_id,
+        grace_end,
+        due_time,
+    )
+
+
+def _endings(text: str) -> tuple[Session, ...]:
+    return tuple(
+        Session(
+            identity, agent, wishes, settings_of(wishes), first, started, state, EndReason(reason), outbound, engaged
+        )
+        for identity, agent, wishes, first, started, state, reason, outbound, engaged in orjson.loads(text)
     )
 
 
@@ -99,6 +129,7 @@ def _turn(row: Row) -> Turn | None:
 
 def thread_row(decision: Decision) -> dict[str, Any]:
     thread = decision.thread
+    pace = thread.pace
     return {
         "id": thread.id,
         "session_id": thread.session.id if thread.session else None,
@@ -106,19 +137,33 @@ def thread_row(decision: Decision) -> dict[str, Any]:
         "last_inbound": thread.last_inbound,
         "taken": thread.taken,
         "last_seq": thread.last_seq,
+        "active_time": thread.active_time,
+        "endings": len(thread.endings),
+        "pace": dump_json((pace.texts, pace.turns, pace.blocked_until)) if pace != AT_REST else "",
     }
 
 
-def session_row(thread_id: str, session: Session) -> dict[str, Any]:
+def session_row(thread: Thread, session: Session) -> dict[str, Any]:
+    hand_off = session.hand_off
     return {
         "id": session.id,
-        "thread_id": thread_id,
+        "thread_id": thread.id,
         "agent": session.agent,
-        "settings": settings_to_json(session.settings),
+        "settings": session.wishes,
         "first_position": session.first_position,
         "started": session.started,
         "state": session.state,
         "end_reason": session.end_reason.value if session.end_reason else None,
+        "outbound": session.outbound,
+        "engaged": session.engaged,
+        "handed_off": hand_off is not None,
+        "hand_off_destination": hand_off.destination if hand_off else "",
+        "hand_off_reason": hand_off.reason if hand_off else "",
+        "warning_id": session.warning_id,
+        "grace_end": session.grace_end,
+        "due_time": session.due_time,
+        "awaits_coverage": session.grace_end is not None and thread.channel == SMS,
+        "end_owed": any(ending.id == session.id for ending in thread.endings),
     }
 
 
@@ -153,22 +198,56 @@ def inbound_row(thread_id: str, message: InboundMessage) -> dict[str, Any]:
         "seq": 0,
         "delivery_state": 0,
         "source_id": message.source_id,
-        "fallback": False,
+        "ignore_reason": message.ignore_reason,
+        "kind": 0,
         "traceparent": message.traceparent,
     }
 
 
-def outbound_row(thread_id: str, message: OutboundMessage) -> dict[str, Any]:
+def outbound_row(thread: Thread, message: OutboundMessage) -> dict[str, Any]:
     return {
         "id": message.id,
-        "thread_id": thread_id,
+        "thread_id": thread.id,
         "session_id": message.session_id,
         "turn_id": message.turn_id,
         "position": message.position,
         "direction": OUTBOUND,
         "text": message.text,
         "seq": message.seq,
-        "delivery_state": PENDING,
-        "fallback": message.fallback,
+        # Only text messages have deliveries.
+        "delivery_state": PENDING if thread.channel == SMS else 0,
+        "kind": message.kind.value,
         "traceparent": message.traceparent,
+    }
+
+
+def ignore_row(thread_id: str, ignore: Ignore) -> dict[str, Any]:
+    return {"thread_id": thread_id, "first": ignore.first, "last": ignore.last, "reason": ignore.reason}
+
+
+def cancel_rows(decision: Decision) -> list[dict[str, Any]]:
+    thread_id = decision.thread.id
+    if decision.cancel_all:
+        return [{"thread_id": thread_id, "message_id": None}]
+    return [{"thread_id": thread_id, "message_id": message_id} for message_id in decision.cancel]
+
+
+def opt_out_row(thread: Thread) -> dict[str, Any]:
+    opt_out = thread.opt_out
+    return {
+        "scope": thread.opt_out_scope,
+        "participant": thread.participant,
+        "stop_time": opt_out.stop_time,
+        "stop_source": opt_out.stop_source,
+        "start_time": opt_out.start_time,
+        "start_source": opt_out.start_source,
+    }
+
+
+def request_row(done: Done) -> dict[str, Any]:
+    return {
+        "id": done.request.id,
+        "fingerprint": done.request.fingerprint,
+        "session_id": done.session_id,
+        "message_id": done.message_id,
     }

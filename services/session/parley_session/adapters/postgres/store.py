@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, LiteralString
 
 import orjson
+import psycopg
 
 from parley_chassis.postgres.pool import Database, Row, Transaction
 from parley_chassis.postgres.queries import load_queries
 from parley_session.adapters.ids import new_id
 from parley_session.adapters.postgres import rows
-from parley_session.domain.effects import Decision
+from parley_session.domain.effects import Decision, Done
+from parley_session.domain.events import Request
+from parley_session.domain.numbering import Sender
+from parley_session.domain.opt_out import OptOut
 from parley_session.ports import (
+    Committed,
+    Coverage,
     DeliveryRecord,
     Gathered,
     HistoryItem,
+    OptOutNotice,
+    RecordedDelivery,
+    SenderWanted,
     Submission,
     ThreadKey,
 )
 
 Queries = Mapping[str, LiteralString]
+Cursor = psycopg.AsyncCursor[Row]
 
 
 class PostgresBatch:
@@ -31,40 +42,70 @@ class PostgresBatch:
         self._transaction = transaction
         self._queries = queries
 
-    async def gather(self, keys: Sequence[ThreadKey], source_ids: Sequence[str] = ()) -> Gathered:
+    async def gather(
+        self, keys: Sequence[ThreadKey], source_ids: Sequence[str] = (), request_ids: Sequence[str] = ()
+    ) -> Gathered:
         parameter = rows.dump(key._asdict() for key in keys)
-        locked = await self._transaction.queue(self._queries["lock"], (parameter,))
-        sources = None
-        if source_ids:
-            ids = rows.dump({"source_id": source_id} for source_id in source_ids)
-            sources = await self._transaction.queue(self._queries["read_sources"], (ids,))
+        locked = await self._queue("lock", parameter)
+        sources = await self._queue("read_sources", _ids("source_id", source_ids)) if source_ids else None
+        requests = await self._queue("read_requests", _ids("id", request_ids)) if request_ids else None
         found = await self._transaction.fetch(self._queries["read"], (parameter,))
         # A thread that was created between the two statements is there to read, but nobody has locked it for us.
         ours = {row[0] for row in await locked.fetchall()}
-        return _gathered([row for row in found if row[0] in ours], dict(await sources.fetchall()) if sources else {})
+        return _gathered(
+            [row for row in found if row[0] in ours],
+            dict(await sources.fetchall()) if sources else {},
+            _requests(await requests.fetchall()) if requests else {},
+        )
 
     async def gather_due(self, limit: int) -> Gathered:
-        keys = await self._transaction.fetch(self._queries["lock_due"], (limit,))
-        if not keys:
-            return _gathered([], {})
-        parameter = rows.dump(ThreadKey(*key)._asdict() for key in keys)
-        return _gathered(await self._transaction.fetch(self._queries["read"], (parameter,)), {})
+        return await self._read_locked(await self._transaction.fetch(self._queries["lock_due"], (limit,)))
 
-    async def commit(self, decisions: Sequence[Decision]) -> Mapping[str, Sequence[HistoryItem]]:
+    async def gather_due_sessions(self, limit: int, covered: datetime | None) -> Gathered:
+        keys = await self._transaction.fetch(self._queries["lock_due_sessions"], (limit,))
+        if covered and len(keys) < limit:
+            rest = (covered, limit - len(keys))
+            keys += await self._transaction.fetch(self._queries["lock_covered_sessions"], rest)
+        return await self._read_locked(keys)
+
+    async def commit(self, decisions: Sequence[Decision]) -> Committed:
         await self._transaction.queue(self._queries["write"], _write_parameters(decisions))
+        canceled = await self._write_rest(decisions)
+        wanted = [_history_row(decision) for decision in decisions if decision.run]
+        history = await self._queue("history", rows.dump(wanted)) if wanted else None
+        await self._transaction.commit()
+        return Committed(
+            _history(await history.fetchall()) if history else {},
+            [Submission(*row) for row in await canceled.fetchall()] if canceled else (),
+        )
+
+    async def _write_rest(self, decisions: Sequence[Decision]) -> Cursor | None:
+        """What few decisions ask for; returns where the messages that were taken back will stand."""
         attached = [
             {"thread_id": d.thread.id, "session_id": d.attach, "taken": d.thread.taken} for d in decisions if d.attach
         ]
-        if attached:
-            await self._transaction.queue(self._queries["attach"], (rows.dump(attached),))
-        wanted = [_history_row(decision) for decision in decisions if decision.run]
-        history = await self._transaction.queue(self._queries["history"], (rows.dump(wanted),)) if wanted else None
-        await self._transaction.commit()
-        if history is None:
-            return {}
-        return {
-            turn_id: [HistoryItem(*item) for item in orjson.loads(texts)] for turn_id, texts in await history.fetchall()
-        }
+        ignored = [rows.ignore_row(d.thread.id, ignore) for d in decisions for ignore in d.ignore]
+        opt_outs = [rows.opt_out_row(d.thread) for d in decisions if d.opt_out_changed]
+        requests = [rows.request_row(done) for d in decisions for done in d.done]
+        for name, parameter in (
+            ("attach", attached),
+            ("ignore", ignored),
+            ("write_opt_outs", opt_outs),
+            ("write_requests", requests),
+        ):
+            if parameter:
+                await self._queue(name, rows.dump(parameter))
+        canceled = [row for d in decisions for row in rows.cancel_rows(d)]
+        return await self._queue("cancel", rows.dump(canceled)) if canceled else None
+
+    async def _read_locked(self, keys: Sequence[Row]) -> Gathered:
+        if not keys:
+            return _gathered([])
+        parameter = rows.dump(ThreadKey(*key)._asdict() for key in keys)
+        return _gathered(await self._transaction.fetch(self._queries["read"], (parameter,)))
+
+    async def _queue(self, name: str, parameter: str) -> Cursor:
+        return await self._transaction.queue(self._queries[name], (parameter,))
 
 
 class PostgresThreadStore:
@@ -82,39 +123,92 @@ class PostgresThreadStore:
     async def create_threads(self, keys: Sequence[ThreadKey]) -> None:
         await self._run("create_threads", [{"id": new_id(), **key._asdict()} for key in keys])
 
+    async def find_threads(self, thread_ids: Sequence[str]) -> Mapping[str, ThreadKey]:
+        return {found: ThreadKey(*key) for found, *key in await self._find("find_threads", thread_ids)}
+
+    async def find_session_threads(self, session_ids: Sequence[str]) -> Mapping[str, ThreadKey]:
+        return {found: ThreadKey(*key) for found, *key in await self._find("find_session_threads", session_ids)}
+
+    async def find_requests(self, request_ids: Sequence[str]) -> Mapping[str, Done]:
+        return _requests(await self._find("read_requests", request_ids))
+
+    async def find_senders(self, wanted: Sequence[SenderWanted]) -> Sequence[Sequence[Sender]]:
+        found = await self._run("find_senders", [{"place": i, **w._asdict()} for i, w in enumerate(wanted)])
+        senders: list[list[Sender]] = [[] for _ in wanted]
+        for place, number, active_time in found:
+            senders[place].append(Sender(number, active_time))
+        return senders
+
+    async def read_coverage(self, covered: datetime | None) -> Coverage:
+        return Coverage(*(await self._database.run(self._queries["awaited_coverage"], (covered,)))[0])
+
     async def renew_leases(self, claims: Sequence[tuple[str, int]], lease: float) -> None:
         await self._run("renew_leases", [{"id": turn, "fence": fence, "lease": lease} for turn, fence in claims])
 
-    async def record_deliveries(self, records: Sequence[DeliveryRecord]) -> None:
-        await self._run(
+    async def record_deliveries(self, records: Sequence[DeliveryRecord]) -> Sequence[RecordedDelivery]:
+        recorded = await self._run(
             "record",
             [
                 {"id": r.message_id, "state": r.state, "source_id": r.source_id or None, "error": r.error_code}
                 for r in records
             ],
         )
+        return [RecordedDelivery(*row) for row in recorded]
 
     async def take_unsubmitted(self, limit: int) -> list[Submission]:
         found = await self._database.run(self._queries["take_unsubmitted"], (limit,))
         return [Submission(*row) for row in found]
 
+    async def take_unsubmitted_opt_outs(self, limit: int) -> list[OptOutNotice]:
+        found = await self._database.run(self._queries["take_unsubmitted_opt_outs"], (limit,))
+        known = [(scope, participant, OptOut(*said)) for scope, participant, *said in found]
+        return [
+            OptOutNotice(scope, participant, opt_out.opted_out, opt_out.event_time)
+            for scope, participant, opt_out in known
+            if opt_out.event_time
+        ]
+
+    async def finish_opt_outs(self, notices: Sequence[OptOutNotice]) -> None:
+        await self._run(
+            "finish_opt_outs",
+            [{"scope": n.scope, "participant": n.participant, "event_time": n.event_time} for n in notices],
+        )
+
+    async def _find(self, name: str, ids: Sequence[str]) -> list[Row]:
+        return await self._run(name, [{"id": identity} for identity in ids])
+
     async def _run(self, name: str, parameter: list[dict[str, Any]]) -> list[Row]:
         return await self._database.run(self._queries[name], (rows.dump(parameter),))
 
 
-def _gathered(found: Sequence[Row], sources: Mapping[str, str]) -> Gathered:
+def _ids(name: str, values: Sequence[str]) -> str:
+    return rows.dump({name: value} for value in values)
+
+
+def _requests(found: Sequence[Row]) -> Mapping[str, Done]:
+    return {row[0]: Done(Request(row[0], row[1]), row[2], row[3]) for row in found}
+
+
+def _history(found: Sequence[Row]) -> Mapping[str, Sequence[HistoryItem]]:
+    return {turn_id: [HistoryItem(*item) for item in orjson.loads(texts)] for turn_id, texts in found}
+
+
+def _gathered(
+    found: Sequence[Row], sources: Mapping[str, str] | None = None, requests: Mapping[str, Done] | None = None
+) -> Gathered:
     threads = [rows.thread_from_row(row) for row in found]
-    now = found[0][-1] if found else None
-    return Gathered(now, {ThreadKey.of(thread): thread for thread in threads}, sources)
+    people_now, now = found[0][-2:] if found else (None, None)
+    by_key = {ThreadKey.of(thread): thread for thread in threads}
+    return Gathered(now, by_key, sources or {}, people_now, requests or {})
 
 
 def _write_parameters(decisions: Sequence[Decision]) -> tuple[str, str, str, str]:
     """The parameters of `write`: threads, sessions, turns, messages."""
     messages = [rows.inbound_row(d.thread.id, message) for d in decisions for message in d.inbound]
-    messages += [rows.outbound_row(d.thread.id, message) for d in decisions for message in d.outbound]
+    messages += [rows.outbound_row(d.thread, message) for d in decisions for message in d.outbound]
     return (
         rows.dump(rows.thread_row(decision) for decision in decisions),
-        rows.dump(rows.session_row(d.thread.id, session) for d in decisions for session in d.sessions),
+        rows.dump(rows.session_row(d.thread, session) for d in decisions for session in d.sessions),
         rows.dump(rows.turn_row(d.thread.id, change) for d in decisions for change in d.turns),
         rows.dump(messages),
     )

@@ -8,13 +8,15 @@ from sqlalchemy import (
     Column,
     DateTime,
     Integer,
+    Interval,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(schema="session")
 Time = DateTime(timezone=True)
@@ -27,6 +29,11 @@ numbers = Table(
     Column("agent", Text, nullable=False),
     Column("create_time", Time, nullable=False),
     Column("update_time", Time, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    Column("keywords", SmallInteger, nullable=False),
+    Column("opt_out_scope", Text(collation="C"), nullable=False),
+    Column("sending_paused", Boolean, nullable=False),
+    Column("ingest_from", Time, nullable=False),
 )
 
 agents = Table(
@@ -50,8 +57,10 @@ threads = Table(
     Column("last_inbound", BigInteger, nullable=False),
     Column("taken", BigInteger, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
-    Column("active_time", Time, nullable=False),
+    Column("active_time", Time),
     Column("create_time", Time, nullable=False),
+    Column("endings", SmallInteger, nullable=False),
+    Column("pace", Text, nullable=False),
 )
 
 sessions = Table(
@@ -68,6 +77,15 @@ sessions = Table(
     Column("open_time", Time, nullable=False),
     Column("end_time", Time),
     Column("due_time", Time),
+    Column("outbound", Boolean, nullable=False),
+    Column("engaged", Boolean, nullable=False),
+    Column("handed_off", Boolean, nullable=False),
+    Column("hand_off_destination", Text, nullable=False),
+    Column("hand_off_reason", Text, nullable=False),
+    Column("warning_id", Id),
+    Column("grace_end", Time),
+    Column("awaits_coverage", Boolean, nullable=False),
+    Column("end_owed", Boolean, nullable=False),
 )
 
 turns = Table(
@@ -107,9 +125,9 @@ messages = Table(
     Column("delivery_error", Integer, nullable=False),
     Column("source_id", Text),
     Column("ignore_reason", Text, nullable=False),
-    Column("fallback", Boolean, nullable=False),
     Column("traceparent", Text, nullable=False),
     Column("create_time", Time, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
 )
 
 sources = Table(
@@ -126,4 +144,47 @@ outbox = Table(
     Column("message_id", Id, primary_key=True),
     Column("next_submit_time", Time, nullable=False),
     Column("submits", Integer, nullable=False),
+    Column("canceled", Boolean, nullable=False),
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("sole", Boolean, primary_key=True, server_default="true"),
+    Column("ahead", Interval, nullable=False),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("scope", Text(collation="C"), primary_key=True),
+    Column("participant", Text(collation="C"), primary_key=True),
+    Column("stop_time", Time),
+    Column("stop_source", Text, nullable=False),
+    Column("start_time", Time),
+    Column("start_source", Text, nullable=False),
+    Column("next_submit_time", Time),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Text(collation="C"), primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("session_id", Id, nullable=False),
+    Column("message_id", Id, nullable=False),
+    Column("create_time", Time, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("agents", ARRAY(Text), nullable=False),
+    Column("scopes", ARRAY(SmallInteger), nullable=False),
+    Column("create_time", Time, nullable=False),
+    Column("expire_time", Time),
+    Column("revoke_time", Time),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from parley_session.adapters.postgres.tables import messages, sessions, threads
@@ -27,7 +27,9 @@ class PostgresTranscripts:
         if after:
             statement = statement.where(sessions.c.id < after)
         if participant:
-            statement = statement.where(threads.c.participant == participant)
+            statement = statement.where(
+                func.md5(threads.c.participant) == func.md5(participant), threads.c.participant == participant
+            )
         if endpoint:
             statement = statement.where(threads.c.endpoint == endpoint)
         return [SessionRecord(*list(row)) for row in await self._fetch(statement)]
@@ -48,7 +50,7 @@ class PostgresTranscripts:
                 m.delivery_state,
                 m.delivery_error,
                 m.ignore_reason,
-                m.fallback,
+                m.kind,
             )
             .join(sessions, sessions.c.thread_id == m.thread_id)
             .where(sessions.c.id == session_id, m.session_id == sessions.c.id)
@@ -66,5 +68,20 @@ class PostgresTranscripts:
 
 def _sessions() -> Select[Any]:
     s, t = sessions.c, threads.c
-    columns = (s.id, s.thread_id, t.channel, t.endpoint, t.participant, s.agent, s.end_reason, s.open_time, s.end_time)
+    columns = (
+        s.id,
+        s.thread_id,
+        t.channel,
+        t.endpoint,
+        t.participant,
+        s.agent,
+        s.end_reason,
+        s.open_time,
+        s.end_time,
+        s.outbound,
+        s.engaged,
+        s.handed_off,
+        s.hand_off_destination,
+        s.hand_off_reason,
+    )
     return select(*columns).join(threads, t.id == s.thread_id)

@@ -1,0 +1,22 @@
+"""Hands messages and opt-outs to the notifier, and remembers which opt-outs it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parley_session.ports import HandOver, Notifier, OptOutNotice, Submission, ThreadStore
+
+
+class HandOverBatch:
+    """Takes a batch; returns once the notifier has stored it."""
+
+    def __init__(self, notifier: Notifier, store: ThreadStore) -> None:
+        self._notifier = notifier
+        self._store = store
+
+    async def __call__(self, items: Sequence[HandOver]) -> list[None]:
+        opt_outs = [item for item in items if isinstance(item, OptOutNotice)]
+        await self._notifier.submit([item for item in items if isinstance(item, Submission)], opt_outs)
+        if opt_outs:
+            await self._store.finish_opt_outs(opt_outs)
+        return [None] * len(items)

@@ -1,0 +1,82 @@
+"""Takes what callers ask of a thread's session: open one, write in it, hand it over, resume it, end it (S4, S11).
+
+A request with an id has one effect, however often it is made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from parley_session.domain.decide import Refused, decide
+from parley_session.domain.effects import Decision, Done
+from parley_session.domain.events import Command, Context, SendMessage, StartSession
+from parley_session.handlers.follow_up import FollowUp
+from parley_session.ports import Gathered, ThreadKey, ThreadStore
+
+log = logging.getLogger(__name__)
+
+CONFLICT = "REQUEST_CONFLICT"
+NO_NUMBER = "NO_NUMBER"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    key: ThreadKey = field(repr=False)
+    command: Command
+
+
+Taken = Done | Refused | None
+"""What the request has brought about, or why it was refused; None where there is nothing to tell."""
+
+
+class TakeRequests:
+    """Takes a batch; a thread's requests are taken in order, one after the other."""
+
+    def __init__(self, store: ThreadStore, context: Callable[[Gathered], Context], follow_up: FollowUp) -> None:
+        self._store = store
+        self._context = context
+        self._follow_up = follow_up
+
+    async def __call__(self, items: Sequence[Asked]) -> list[Taken]:
+        results: dict[int, Taken] = {}
+        waiting = dict(enumerate(items))
+        while waiting:
+            # One request for each thread at a time: what it finds is what the one before has left.
+            by_key: dict[ThreadKey, int] = {}
+            for index, item in waiting.items():
+                by_key.setdefault(item.key, index)
+            results.update(await self._take({index: waiting.pop(index) for index in by_key.values()}))
+        return [results[index] for index in range(len(items))]
+
+    async def _take(self, items: dict[int, Asked]) -> dict[int, Taken]:
+        new = [item.key for item in items.values() if isinstance(item.command, StartSession)]
+        if new:
+            await self._store.create_threads(sorted(new))
+        ids = [command.request.id for item in items.values() if isinstance(command := item.command, _Identified)]
+        async with self._store.batch() as batch:
+            gathered = await batch.gather([item.key for item in items.values()], request_ids=ids)
+            decisions: list[Decision] = []
+            results = {index: self._decide(item, gathered, decisions) for index, item in items.items()}
+            committed = await batch.commit(decisions) if decisions else None
+        if committed:
+            self._follow_up(decisions, committed)
+        return results
+
+    def _decide(self, item: Asked, gathered: Gathered, decisions: list[Decision]) -> Taken:
+        command, thread = item.command, gathered.threads.get(item.key)
+        if isinstance(command, _Identified) and (known := gathered.requests.get(command.request.id)):
+            return known if known.request == command.request else Refused(CONFLICT)
+        if thread is None:
+            return Refused(NO_NUMBER)
+        try:
+            decision = decide(thread, [command], self._context(gathered))
+        except Refused as refused:
+            return refused
+        if decision.thread is not thread:
+            decisions.append(decision)
+        return decision.done[0] if decision.done else None
+
+
+_Identified = StartSession | SendMessage
