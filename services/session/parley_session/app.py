@@ -10,7 +10,7 @@ from typing import Any
 
 from parley_chassis.batcher import Batcher, Item, Result, log_sizes
 from parley_chassis.grpc_server import grpc_server
-from parley_chassis.lifecycle import Wake, loop_running
+from parley_chassis.lifecycle import loop_running
 from parley_chassis.postgres.engine import engine
 from parley_chassis.postgres.migrations import check, migrate
 from parley_chassis.postgres.pool import database
@@ -19,6 +19,7 @@ from parley_session.adapters.agent_client import ANY, GrpcAgents
 from parley_session.adapters.ids import new_id
 from parley_session.adapters.notifier_client import GrpcNotifier
 from parley_session.adapters.postgres.clock import PostgresClock
+from parley_session.adapters.postgres.keys import PostgresKeyStore
 from parley_session.adapters.postgres.numbers import PostgresNumberStore
 from parley_session.adapters.postgres.store import PostgresThreadStore
 from parley_session.adapters.postgres.transcripts import PostgresTranscripts
@@ -56,6 +57,7 @@ from parley_session.ports import (
 )
 from parley_session.servicer import add_to
 from parley_session.servicer.clock import ClockServicer
+from parley_session.servicer.keys import KeyServicer
 from parley_session.servicer.numbers import NumberServicer
 from parley_session.servicer.sessions import Doors, SessionServicer
 from parley_session.settings import Settings
@@ -199,15 +201,15 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         await stack.enter_async_context(watching.running())
         machinery = _Machinery(settings, store, agents, notifier, telemetry, watching.watchers.wake)
         await stack.enter_async_context(machinery.running())
-        numbers, wake = PostgresNumberStore(slow), Wake()
+        numbers = PostgresNumberStore(slow)
         describe = DescribeAgents(numbers, agents, [name for name in settings.agents if name != ANY])
-        await stack.enter_async_context(
-            loop_running("describe_agents", describe, interval=DESCRIBE_INTERVAL, wake=wake)
-        )
+        await stack.enter_async_context(loop_running("describe_agents", describe, interval=DESCRIBE_INTERVAL))
         doors = machinery.doors(numbers, agents)
         sessions = SessionServicer(doors, store, PostgresTranscripts(slow), watching.watch_session)
         clock = ClockServicer(PostgresClock(slow) if settings.process.test_clock else None)
-        servicers = add_to(sessions, NumberServicer(numbers, wake.set), clock)
+        servicers = add_to(
+            sessions, NumberServicer(numbers, describe.describe), KeyServicer(PostgresKeyStore(slow)), clock
+        )
         address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, servicers))
         # Watches last as long as their sessions: a stop does not wait for them.
         stack.callback(watching.watchers.close)

@@ -139,7 +139,8 @@ async def test_a_page_of_another_simulator_begins_anew(simulator: Simulator) -> 
 
 async def test_a_reset_is_told_and_what_comes_after_it_too(simulator: Simulator) -> None:
     async with listening_to(simulator.control_url) as stream:
-        await stream.until(lambda event: event.kind == "state")
+        before = await simulator.text(PARTICIPANT, OURS, "old", wait=False)
+        await stream.until(is_message(sid=before.message.sid))
         simulator.reset()
         await stream.until(lambda event: event.kind == "forget")
         after = await simulator.text(PARTICIPANT, OURS, "new", wait=False)

@@ -223,7 +223,7 @@ async def test_the_page_has_no_serious_issue_and_fits(
     await picture_of(page, tmp_path, f"chat-{theme}-{width}")
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
     await ada.locator(".mine .bubble").first.click()
-    await expect(page.locator("#journey li").first).to_be_visible()
+    await expect(page.locator("#journey ol li").first).to_be_visible()
     assert await serious_issues(page) == []
     await picture_of(page, tmp_path, f"journey-{theme}-{width}")
     await page.keyboard.press("Escape")

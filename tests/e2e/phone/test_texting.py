@@ -33,7 +33,7 @@ async def text(phone: Locator, words: str) -> None:
 
 
 async def stations(page: Page) -> list[str]:
-    return [name.split("\n")[0] for name in await page.locator("#journey li strong").all_inner_texts()]
+    return [name.split("\n")[0] for name in await page.locator("#journey ol strong").all_inner_texts()]
 
 
 async def test_a_text_is_answered_and_its_ticks_and_stations_are_seen(
@@ -49,7 +49,7 @@ async def test_a_text_is_answered_and_its_ticks_and_stations_are_seen(
     await expect(theirs.locator(".state")).to_have_text("delivered")
     await expect(mine.locator(".state")).to_have_text("stored")
     await theirs.locator(".bubble").click()
-    await expect(page.locator("#journey li")).to_have_count(len(STATIONS))
+    await expect(page.locator("#journey ol li")).to_have_count(len(STATIONS))
     assert sorted(await stations(page)) == sorted(STATIONS)
     assert (await stations(page))[0] == "Webhook"
     await expect(page.locator("#journey h2")).to_contain_text("Answered in")
@@ -99,7 +99,7 @@ async def test_a_429_is_repeated_by_the_notifier_and_both_posts_are_seen(
     await expect(phone.locator(".theirs .state")).to_have_text("delivered")
     await expect(page.locator("#toast")).to_contain_text("429")
     await phone.locator(".theirs .bubble").click()
-    posts = page.locator("#journey li", has_text="POST to Twilio").locator(".result")
+    posts = page.locator("#journey ol li", has_text="POST to Twilio").locator(".result")
     await expect(posts).to_have_text(["429", "201"])
     await page.get_by_role("button", name="Break something").click()
     await expect(switch).not_to_be_checked()
@@ -118,7 +118,7 @@ async def test_an_agent_that_dies_in_its_turn_has_it_again(
     await expect(phone.locator(".theirs .state")).to_have_text("delivered")
     await expect(page.locator("#toast")).to_contain_text("died")
     await phone.locator(".mine .bubble").click()
-    await expect(page.locator("#journey li[data-failed] strong", has_text="Turn")).to_have_count(1)
+    await expect(page.locator("#journey ol [data-failed] strong", has_text="Turn")).to_have_count(1)
     assert (await stations(page)).count("Turn") == 2
     assert stack.simulator.end_agent.armed is False
 
@@ -127,6 +127,8 @@ async def test_a_participant_who_texts_from_elsewhere_gets_a_phone(
     talk_to: NewConversation, open_page: OpenPage
 ) -> None:
     here, elsewhere = await talk_to("answering"), await talk_to("answering")
+    # Those of other tests have texted from elsewhere too, and there is not room for everybody.
+    here.stack.simulator.reset()
     page = await open_page(address(here))
     await expect(phone_of(page, here)).to_be_visible()
     await elsewhere.text("hello from a terminal")

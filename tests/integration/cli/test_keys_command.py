@@ -19,9 +19,10 @@ from parley_cli.commands import keys
 from parley_cli.stack.stack_file import StackAddresses, announce
 from parley_session.adapters.postgres.keys import PostgresKeyStore
 from parley_session.domain.keys import presented_key
-from parley_session.key_servicer import KeyServicer, add_to
+from parley_session.servicer.keys import KeyServicer
 from tests.contract.session.scripted_agent import DEVELOPMENT
 from tests.databases import FreshDatabase
+from tests.integration.session.key_service import serving
 
 Run = Callable[..., Awaitable[tuple[str, str]]]
 
@@ -42,7 +43,7 @@ async def run(
 
     async with engine(database.session_url, application="test") as store:
         servicer = KeyServicer(PostgresKeyStore(store))
-        async with grpc_server("127.0.0.1:0", DEVELOPMENT, add_to(servicer)) as address:
+        async with grpc_server("127.0.0.1:0", DEVELOPMENT, serving(servicer)) as address:
             announce(StackAddresses(**{**dict.fromkeys(names, "x"), "session": address}))
             yield running
 

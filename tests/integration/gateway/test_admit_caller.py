@@ -6,11 +6,14 @@ import time
 import grpc
 import pytest
 
+from parley_gateway.adapters.key_client import GrpcKeys
 from parley_gateway.app import Gateway
+from parley_gateway.domain.caller import Scope
 from parley_gateway.handlers import admit_caller
+from parley_gateway.handlers.admit_caller import AdmitCaller
 from tests.integration.gateway.api_side import ask
 from tests.integration.gateway.between import StartGateway
-from tests.integration.gateway.peers import SessionPeer
+from tests.integration.gateway.peers import DEVELOPMENT, SessionPeer, serving
 from tests.integration.gateway.twilio_side import WAIT, Caller, request
 
 PATH = "/v1/sessions"
@@ -38,6 +41,21 @@ async def test_calls_that_come_together_ask_once(gateway: Gateway, sessions: Ses
     await asyncio.wait_for(doors.called.wait(), WAIT)
     doors.open.set()
     assert set(await asyncio.gather(*calls)) == {200}
+    assert sessions.keys.checked == [key]
+
+
+async def test_a_call_that_is_cancelled_takes_the_answer_from_nobody(sessions: SessionPeer) -> None:
+    async with serving(sessions) as address:
+        keys = GrpcKeys([address], DEVELOPMENT, timeout=WAIT)
+        admit, key = AdmitCaller(keys, requests_per_second=0), sessions.keys.make()
+        sessions.keys.doors.open.clear()
+        first, second = [asyncio.create_task(admit(key, Scope.READ)) for _ in range(2)]
+        await asyncio.wait_for(sessions.keys.doors.called.wait(), WAIT)
+        first.cancel()
+        sessions.keys.doors.open.set()
+        assert (await second).key_id == sessions.keys.known[key].key_id
+        await admit.close()
+        await keys.close()
     assert sessions.keys.checked == [key]
 
 

@@ -1,12 +1,14 @@
 """The bounds of the HTTP server: how long a request may take, and how it is refused while it still arrives."""
 
 import asyncio
+import json
 import time
 
 import pytest
 
 from parley_gateway.adapters import http_protocol
 from parley_gateway.app import Gateway
+from tests.integration.gateway.api_side import OUTBOUND, TEXT
 from tests.integration.gateway.between import StartGateway
 from tests.integration.gateway.peers import SessionPeer
 from tests.integration.gateway.twilio_side import SMS, WAIT, Caller, request, sid, signed, text
@@ -49,6 +51,19 @@ async def test_a_request_that_stops_arriving_is_ended(
         assert time.monotonic() - began >= DEADLINE * 0.9
         assert await caller.is_closed()
     assert sessions.received == []
+
+
+@pytest.mark.parametrize("left_out", [1, 20])
+async def test_a_call_of_the_api_that_stops_arriving_is_ended_as_well(
+    hurried: Gateway, sessions: SessionPeer, left_out: int
+) -> None:
+    headers = {"Authorization": f"Bearer {sessions.keys.make(['shop'])}", "Content-Type": "application/json"}
+    whole = request(OUTBOUND, json.dumps(TEXT), headers)
+    async with Caller(hurried.url) as caller:
+        await caller.send(whole[:-left_out])
+        assert (await caller.reply()).status == 408
+        assert await caller.is_closed()
+    assert sessions.requests == []
 
 
 async def test_a_request_that_trickles_in_is_ended_all_the_same(hurried: Gateway, sessions: SessionPeer) -> None:

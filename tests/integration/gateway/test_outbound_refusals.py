@@ -63,6 +63,7 @@ def without(field: str) -> dict[str, str]:
         ({**TEXT, "message": ""}, "message: write 1 to 1600 characters"),
         ({**TEXT, "message": " \n\t"}, "message: write 1 to 1600 characters"),
         ({**TEXT, "message": "x" * 1601}, "message: write 1 to 1600 characters"),
+        ({**TEXT, "message": "a\0b"}, "message: write 1 to 1600 characters"),
         ({**TEXT, "message": None}, "message: write 1 to 1600 characters"),
         ({**TEXT, "message": 7}, "message: write 1 to 1600 characters"),
         ({**TEXT, "message": {"text": "x"}}, "message: write 1 to 1600 characters"),
@@ -197,3 +198,11 @@ async def test_415_for_what_is_not_json(shared: SharedApi, headers: dict[str, st
 async def test_json_may_be_said_in_full(shared: SharedApi, media_type: str) -> None:
     headers = {**SHOP, "Content-Type": media_type}
     assert (await ask(shared.url, OUTBOUND, TEXT, key=shared.key, headers=headers)).status == 202
+
+
+async def test_a_number_that_is_not_the_agents_is_a_wrong_field_and_not_a_missing_number(shared: SharedApi) -> None:
+    shared.sessions.refuses_with = NotFound(CANARY, reason="NO_NUMBER")
+    body = {**TEXT, "agent_number": "+15550198"}
+    named = await ask(shared.url, OUTBOUND, body, key=shared.key, headers=SHOP)
+    assert (named.status, named.detail.partition(":")[0]) == (400, "agent_number")
+    assert (await ask(shared.url, OUTBOUND, TEXT, key=shared.key, headers=SHOP)).status == 404

@@ -66,23 +66,47 @@ async def test_states_and_reasons_are_words(
     assert (shown["state"], shown["end_reason"]) == words
 
 
-async def test_messages_are_shown_with_what_became_of_them(shared: SharedApi) -> None:
-    session = shared.sessions.open_session()
-    inbound = Message(
-        message_id=str(uuid.uuid4()),
-        session_id=session.session_id,
-        thread_id=session.thread_id,
-        position=1,
-        direction=Message.DIRECTION_INBOUND,
-        text="STOP",
-        media_urls=["https://api.twilio.com/a"],
-        ignore_reason="stop",
+def message_in(session: Session, time: str, **changes: Any) -> Message:
+    message = Message(
+        message_id=str(uuid.uuid4()), session_id=session.session_id, thread_id=session.thread_id, **changes
     )
-    inbound.create_time.FromJsonString("2026-11-23T15:00:00Z")
-    outbound = Message(
-        message_id=str(uuid.uuid4()),
-        session_id=session.session_id,
-        thread_id=session.thread_id,
+    message.create_time.FromJsonString(time)
+    return message
+
+
+async def test_a_text_of_theirs_is_shown_with_why_it_was_ignored(shared: SharedApi) -> None:
+    session = shared.sessions.open_session()
+    media_urls = ["https://api.twilio.com/a"]
+    stop = {"text": "STOP", "media_urls": media_urls, "ignore_reason": "stop"}
+    message = message_in(session, "2026-11-23T15:00:00Z", position=1, direction=Message.DIRECTION_INBOUND, **stop)
+    shared.sessions.messages.append(message)
+    assert await got(shared, f"/v1/sessions/{session.session_id}/messages") == {
+        "messages": [
+            {
+                "message_id": message.message_id,
+                "session_id": session.session_id,
+                "thread_id": session.thread_id,
+                "position": 1,
+                "direction": "inbound",
+                "kind": None,
+                "text": "STOP",
+                "media_urls": media_urls,
+                "create_time": "2026-11-23T15:00:00Z",
+                "seq": None,
+                "delivery_state": None,
+                "delivery_error": None,
+                "ignore_reason": "stop",
+            }
+        ],
+        "next_page_token": "",
+    }
+
+
+async def test_a_text_of_ours_is_shown_with_what_became_of_it(shared: SharedApi) -> None:
+    session = shared.sessions.open_session()
+    message = message_in(
+        session,
+        "2026-11-23T15:00:01.5Z",
         position=2,
         seq=1,
         direction=Message.DIRECTION_OUTBOUND,
@@ -91,43 +115,12 @@ async def test_messages_are_shown_with_what_became_of_them(shared: SharedApi) ->
         delivery_state=session_pb2.DELIVERY_STATE_UNDELIVERED,
         delivery_error=30003,
     )
-    outbound.create_time.FromJsonString("2026-11-23T15:00:01.5Z")
-    shared.sessions.messages += [inbound, outbound]
-    shown = await got(shared, f"/v1/sessions/{session.session_id}/messages")
-    places = {"session_id": session.session_id, "thread_id": session.thread_id}
-    assert shown == {
-        "messages": [
-            {
-                **places,
-                "message_id": inbound.message_id,
-                "position": 1,
-                "direction": "inbound",
-                "kind": None,
-                "text": "STOP",
-                "media_urls": ["https://api.twilio.com/a"],
-                "create_time": "2026-11-23T15:00:00Z",
-                "seq": None,
-                "delivery_state": None,
-                "delivery_error": None,
-                "ignore_reason": "stop",
-            },
-            {
-                **places,
-                "message_id": outbound.message_id,
-                "position": 2,
-                "direction": "outbound",
-                "kind": "person",
-                "text": "Grüße 👍",
-                "media_urls": [],
-                "create_time": "2026-11-23T15:00:01.500000Z",
-                "seq": 1,
-                "delivery_state": "undelivered",
-                "delivery_error": 30003,
-                "ignore_reason": None,
-            },
-        ],
-        "next_page_token": "",
-    }
+    shared.sessions.messages.append(message)
+    [shown] = (await got(shared, f"/v1/sessions/{session.session_id}/messages"))["messages"]
+    assert (shown["position"], shown["seq"], shown["direction"], shown["kind"]) == (2, 1, "outbound", "person")
+    assert (shown["text"], shown["create_time"]) == ("Grüße 👍", "2026-11-23T15:00:01.500000Z")
+    assert (shown["delivery_state"], shown["delivery_error"]) == ("undelivered", 30003)
+    assert (shown["media_urls"], shown["ignore_reason"]) == ([], None)
 
 
 async def test_numbers_are_shown(shared: SharedApi) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from parley.session.v1 import session_service_pb2
 from parley_chassis.logs import JsonFormatter
 from parley_chassis.settings import ProcessSettings
 from parley_chassis.telemetry import Telemetry
 from parley_gateway.app import Gateway, running
 from parley_gateway.workers import log_refusals
+from tests.integration.gateway.api_side import OUTBOUND, ask
 from tests.integration.gateway.between import StartGateway, gateway_settings
 from tests.integration.gateway.peers import RESULT, NotifierPeer, SessionPeer, serving, vacant_address
 from tests.integration.gateway.twilio_side import (
@@ -143,3 +145,26 @@ async def test_a_sampled_text_has_a_span_that_the_session_service_goes_under(
     assert span.context is not None
     assert sessions.received[0].traceparent == f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-01"
     assert not any(secret in span.to_json() for secret in SECRETS)
+
+
+async def test_a_sampled_text_of_ours_has_a_span_that_the_session_service_goes_under(
+    sessions: SessionPeer, notifier: NotifierPeer
+) -> None:
+    spans = InMemorySpanExporter()
+    telemetry = Telemetry("gateway", ProcessSettings(trace_ratio=1.0), spans)
+    async with serving(sessions) as session, serving(notifier) as other:
+        settings = gateway_settings(session_address=[session], notifier_address=[other])
+        async with running(settings, telemetry) as gateway:
+            body = {"user_number": CANARIES["From"], "message": CANARIES["Body"]}
+            key = sessions.keys.make(["shop"])
+            assert (await ask(gateway.url, OUTBOUND, body, key=key)).status == 202
+            path = f"/v1/sessions/{sessions.sessions[0].session_id}/messages"
+            assert (await ask(gateway.url, path, {"text": CANARIES["Body"]}, key=key)).status == 202
+    await asyncio.to_thread(telemetry.close)
+    started, sent = spans.get_finished_spans()
+    assert (started.name, sent.name) == ("gateway.start_session", "gateway.send_message")
+    asked = [one for one in sessions.requests if not isinstance(one, session_service_pb2.GetSessionRequest)]
+    for span, request in zip((started, sent), asked, strict=True):
+        assert span.context is not None
+        assert request.traceparent == f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-01"
+        assert not any(secret in span.to_json() for secret in SECRETS)

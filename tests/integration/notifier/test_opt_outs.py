@@ -14,6 +14,7 @@ from parley.notifier.v1 import notifier_pb2
 from parley_notifier.domain.opt_out import OptOut
 from parley_notifier.domain.outcomes import Answer
 from parley_notifier.domain.reports import Told
+from parley_notifier.ports import Wanted
 from parley_simulator.simulator import Simulator
 from tests.databases import FreshDatabase
 from tests.integration.notifier.conftest import SENDER, Notifier, Rows, Start, Text, Thread, eventually
@@ -137,11 +138,11 @@ async def test_a_number_that_moves_into_a_scope_obeys_it(one: Process, thread: T
     await one.facts(wish(thread, scope=SCOPE))
     before, after, last = thread.text(), thread.text(scope=SCOPE), thread.text(scope=SCOPE)
     await one.submit(before)
-    assert [claim.delivery_id for claim in one.claimed] == [before.message_id]
+    await one.found(one.claimed[0], accepted(SID))
     await one.submit(after)
     await one.submit(before)
     await one.submit(last)
-    await one.found(one.claimed[0], accepted(SID))
+    assert [claim.delivery_id for claim in one.claimed] == [before.message_id]
     assert [await rows.state(text.message_id) for text in (before, after, last)] == [
         "accepted",
         "suppressed",
@@ -382,6 +383,19 @@ async def test_a_claim_waits_for_an_opt_out_under_way(
     await asyncio.gather(claiming, opting_out)
     assert await rows.state(text.message_id) == "suppressed"
     assert one.claimed == []
+
+
+async def test_an_opt_out_leaves_out_no_lane_for_being_held(
+    one: Process, text: Text, thread: Thread, rows: Rows
+) -> None:
+    await one.submit(text)
+    async with one.store.batch() as batch:
+        async with rows.connection.transaction():
+            await rows.connection.execute("SELECT FROM notifier.lanes FOR UPDATE")
+            gathering = asyncio.create_task(batch.gather(Wanted(opt_outs=[wish(thread)]), wait=False))
+            await waits_for_a_lock(rows)
+        gathered = await gathering
+    assert (set(gathered.lanes), gathered.busy) == ({thread.id}, set())
 
 
 @pytest.mark.parametrize("guard", ["lock_participants", "find_lanes"])

@@ -15,9 +15,10 @@ from parley_chassis.errors import error_info
 from parley_chassis.grpc_server import grpc_server
 from parley_chassis.postgres.engine import engine
 from parley_session.adapters.postgres.keys import PostgresKeyStore
-from parley_session.key_servicer import KeyServicer, add_to
+from parley_session.servicer.keys import KeyServicer
 from tests.contract.session.scripted_agent import DEVELOPMENT
 from tests.databases import FreshDatabase
+from tests.integration.session.key_service import serving
 
 Key = key_service_pb2.Key
 Stub: TypeAlias = "key_service_pb2_grpc.KeyServiceAsyncStub"
@@ -30,7 +31,7 @@ async def keys(database: FreshDatabase) -> AsyncIterator[Stub]:
     async with engine(database.session_url, application="test") as store:
         servicer = KeyServicer(PostgresKeyStore(store))
         async with (
-            grpc_server("127.0.0.1:0", DEVELOPMENT, add_to(servicer)) as address,
+            grpc_server("127.0.0.1:0", DEVELOPMENT, serving(servicer)) as address,
             grpc.aio.insecure_channel(address) as channel,
         ):
             yield key_service_pb2_grpc.KeyServiceStub(channel)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, AsyncIterator
+from typing import Any, TypeAlias
 
 import grpc
 
 from parley.session.v1 import session_pb2, session_service_pb2, session_service_pb2_grpc
 
 Told = session_service_pb2.WatchSessionResponse
-Stub = session_service_pb2_grpc.SessionServiceAsyncStub
+Stub: TypeAlias = "session_service_pb2_grpc.SessionServiceAsyncStub"
 LIMIT = 10.0
 
 
@@ -25,7 +25,7 @@ class Watcher:
     session_id: str
     cursor: str = ""
     told: list[Told] = field(default_factory=list)
-    session: session_pb2.Session | None = None
+    session: session_pb2.Session = field(default_factory=session_pb2.Session)
     messages: dict[str, session_pb2.Message] = field(default_factory=dict)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 

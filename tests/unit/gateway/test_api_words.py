@@ -45,8 +45,8 @@ def test_what_is_no_name_is_not_repeated(name: str) -> None:
     [
         (("body",), "missing", "the body: write a JSON object in UTF-8"),
         (("body", 17), "json_invalid", "the body: write a JSON object in UTF-8"),
-        (("body", "text"), "missing", "text: is required; write 1 to 1600 characters, not only spaces"),
-        (("body", "text"), "string_type", "text: write 1 to 1600 characters, not only spaces"),
+        (("body", "text"), "missing", "text: is required; write 1 to 1600 characters, not only spaces, and no NUL"),
+        (("body", "text"), "string_type", "text: write 1 to 1600 characters, not only spaces, and no NUL"),
         (("body", "to"), "extra_forbidden", "to: is not known here; leave it out"),
         (("path", "session_id"), "uuid_parsing", "session_id: write a UUID"),
     ],

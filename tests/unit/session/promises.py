@@ -7,7 +7,7 @@ who gets a text. The limits. Whatever is broken raises AssertionError.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from parley_session.domain.effects import Decision, InboundMessage, MessageKind
@@ -84,8 +84,10 @@ class Promises:
     counted: list[datetime] = field(default_factory=list)
     planned: list[datetime] = field(default_factory=list)
     _ends: int = 0
+    """How many ends have been looked at."""
     _keywords: list[Keyword | None] = field(default_factory=list)
     _stopped: bool = False
+    _known: set[str] = field(default_factory=set)
 
     @property
     def opted_out(self) -> bool:
@@ -193,7 +195,7 @@ class Promises:
             opened
             or any(message.ignore_reason in ("", "handed_off") for message in decision.inbound)
             or any(message.kind in ACTIVITY for message in decision.outbound)
-            or (any(isinstance(event, ResumeSession) for event in step.events) and step.after != step.before)
+            or self._is_resumed(step)
         )
         if wrote:
             self.active = step.people_now
@@ -204,6 +206,11 @@ class Promises:
             if wrote or session:
                 self.warned = None
         assert session is None or step.after.active_time == self.active
+
+    def _is_resumed(self, step: Step) -> bool:
+        before = step.before.session
+        is_asked = any(isinstance(event, ResumeSession) for event in step.events)
+        return is_asked and before is not None and before.hand_off is not None
 
     def _check_warning(self, step: Step) -> None:
         session = step.before.session

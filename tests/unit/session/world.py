@@ -1,63 +1,87 @@
 """A thread in a world without a database: stores what is decided as the store would, and checks each step.
 
-The clock stands still unless told; agents answer when told. Whatever breaks an invariant raises AssertionError.
+The clocks stand still unless told; agents answer, and messages are delivered, when told. Whatever breaks a promise
+raises AssertionError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import count, islice
+from itertools import count
+from typing import Any
 
-from parley_session.domain.actions import TURN_TEXTS
-from parley_session.domain.effects import Decision, InboundMessage, OutboundMessage, RunTurn, TurnOutcome
-from parley_session.domain.events import Absence, Answer, Context, Event, Failure, Protocol, Receive, Wake
-from parley_session.domain.machine import TABLE, LateResult, Table, decide
-from parley_session.domain.split import split
-from parley_session.domain.thread import AgentSettings, Opening, Phase, Session, Text, Thread, Turn, TurnKind
+from parley_session.domain.decide import decide
+from parley_session.domain.effects import Done, MessageKind, RunTurn, TurnOutcome
+from parley_session.domain.events import (
+    Absence,
+    Answer,
+    Command,
+    Confirm,
+    Context,
+    EndSession,
+    Event,
+    Failure,
+    HandOffSession,
+    Protocol,
+    Receive,
+    Refusal,
+    Request,
+    ResumeSession,
+    SendMessage,
+    StartSession,
+    TimeOut,
+    Wake,
+)
+from parley_session.domain.keywords import Keyword
+from parley_session.domain.machine import TABLE, LateResult, Table
+from parley_session.domain.opt_out import NEVER_SAID, OptOut
+from parley_session.domain.settings import settings_of
+from parley_session.domain.split import split, whole
+from parley_session.domain.thread import SMS, EndReason, HandOff, Opening, Phase, Session, Thread, Turn, TurnKind, TurnPhase
+from tests.unit.session.promises import ACCEPTED, SUPPRESSED, Promises, Register, Step
+from tests.unit.session.rows import Rows
 
 START_OF_TIME = datetime(2030, 1, 1, tzinfo=UTC)
 PROTOCOL = Protocol()
-
-
-@dataclass
-class StoredText:
-    """An inbound message, with the committed turn that took it."""
-
-    text: Text
-    session_id: str | None
-    taken_by: str = ""
-    receive_time: datetime = START_OF_TIME
+NO_LIMITS = {"text_limit": 0, "repeat_limit": 0, "turn_limit": 0}
 
 
 @dataclass
 class World:
-    settings: AgentSettings = field(default_factory=AgentSettings)
+    wishes: Mapping[str, Any] = field(default_factory=dict)
+    """What a session that opens now is pinned to."""
     table: Table = field(default_factory=lambda: dict(TABLE))
+    register: Register = field(default_factory=Register)
+    channel: int = SMS
     now: datetime = START_OF_TIME
-    thread: Thread = field(default_factory=lambda: Thread("thread", 1, "+15550100", "+15550111"))
-    inbound: dict[int, StoredText] = field(default_factory=dict)
-    untaken: dict[int, StoredText] = field(default_factory=dict)
-    """Those of `inbound` that no committed turn has taken, oldest first."""
-    outbound: list[OutboundMessage] = field(default_factory=list)
-    sessions: dict[str, Session] = field(default_factory=dict)
-    turns: dict[str, Turn] = field(default_factory=dict)
-    outcomes: dict[str, TurnOutcome] = field(default_factory=dict)
-    """Of committed turns, in the order of their commits."""
+    skipped: timedelta = timedelta(0)
+    """How far people's clock is ahead."""
+    opt_out: OptOut = NEVER_SAID
+    """What is known of the participant in our number's scope: other threads may change it."""
+    rows: Rows = field(default_factory=Rows)
     calls: list[RunTurn] = field(default_factory=list)
     """Calls of the agent that nobody has heard of yet; those that lost their lease among them."""
-    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     """Calls of each turn that were delivered, as far as the protocol can know."""
     away_since: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ids = count(1)
+        endpoint = "+18005550100" if self.register.toll_free else "+15550100"
+        self.thread = Thread("thread", self.channel, endpoint, "+15550111")
+        self.promises = Promises(self.rows, self.register)
+
+    # ---- what stands
 
     @property
     def phase(self) -> Phase:
         return self.thread.phase
+
+    @property
+    def turn_phase(self) -> TurnPhase:
+        return self.thread.turn_phase
 
     @property
     def turn(self) -> Turn:
@@ -70,21 +94,43 @@ class World:
         return self.thread.session
 
     @property
-    def replies(self) -> list[str]:
-        return [message.text for message in self.outbound]
+    def last_session(self) -> Session:
+        """The one that ended last."""
+        return self.rows.sessions[self.rows.ended[-1]]
 
     @property
-    def waits(self) -> bool:
-        return bool(self.untaken)
+    def said(self) -> list[str]:
+        return [message.text for message in self.rows.outbound]
+
+    @property
+    def ignored(self) -> dict[str, str]:
+        """Why texts will not be answered."""
+        return {text.text.text: text.ignore_reason for text in self.rows.inbound.values() if text.ignore_reason}
+
+    @property
+    def people_now(self) -> datetime:
+        return self.now + self.skipped
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
+    def skip(self, **duration: float) -> None:
+        """Moves people's clock alone, as a test clock does."""
+        self.skipped += timedelta(**duration)
+
+    # ---- texts and turns
+
     def receive(self, *texts: str, may_claim: bool = True) -> RunTurn | None:
-        stored = len(self.inbound)
-        run = self.happen([Receive(f"source-{next(self._ids)}", text) for text in texts], may_claim=may_claim)
-        assert [kept.text.text for kept in list(self.inbound.values())[stored:]] == list(texts), "a text was not stored"
-        return run
+        return self.happen([self.text(text) for text in texts], may_claim=may_claim)
+
+    def text(self, text: str, **given: Any) -> Receive:
+        """A text from the participant that nobody has told us of yet."""
+        return Receive(f"source-{next(self._ids)}", text, **given)
+
+    def receive_again(self, text: Receive, moment: datetime) -> None:
+        """A text that is stored is found in the provider's list, with a better moment."""
+        if self.opt_out.knows(text.source_id):
+            self.happen([Confirm(replace(text, receive_time=moment, stated=None, fetched=True))])
 
     def poll(self) -> RunTurn | None:
         """What a replica does that looks for turns whose moment has come."""
@@ -94,9 +140,16 @@ class World:
         return self.happen([Wake()])
 
     def answer(
-        self, call: RunTurn, *replies: str, state: str = "", hang_up: bool = False, may_claim: bool = True
+        self,
+        call: RunTurn,
+        *replies: str,
+        state: str = "",
+        hang_up: bool = False,
+        hand_off: HandOff | None = None,
+        may_claim: bool = True,
     ) -> RunTurn | None:
-        return self.report(call, Answer(call.turn.id, call.turn.fence, replies, state, hang_up), may_claim=may_claim)
+        event = Answer(call.turn.id, call.turn.fence, replies, state, hang_up, hand_off)
+        return self.report(call, event, may_claim=may_claim)
 
     def fail(self, call: RunTurn, may_claim: bool = True) -> RunTurn | None:
         return self.report(call, Failure(call.turn.id, call.turn.fence), may_claim=may_claim)
@@ -115,19 +168,26 @@ class World:
             assert not counts, "a result that counts was refused"
             raise
         assert counts, "a result that must not count was taken"
-        if isinstance(event, Answer):
+        if self.rows.outcomes.get(call.turn.id) is TurnOutcome.DROPPED:
+            assert self.opt_out.opted_out, "a result that counts was dropped"
+        elif isinstance(event, Answer):
             self._check_answered(call, event)
         else:
             self._check_tried(call.turn, event)
         return run
 
     def _check_answered(self, call: RunTurn, event: Answer) -> None:
-        assert self.outcomes[call.turn.id] is TurnOutcome.ANSWERED
-        expected = [] if call.turn.kind is TurnKind.END else [part for text in event.replies for part in split(text)]
-        assert [message.text for message in self.outbound if message.turn_id == call.turn.id] == expected
-        assert self.sessions[call.session.id].state == event.state
-        assert self.sessions[call.session.id].started
-        assert bool(self.sessions[call.session.id].end_reason) is (event.hang_up or call.turn.kind is TurnKind.END)
+        assert self.rows.outcomes[call.turn.id] is TurnOutcome.ANSWERED
+        is_end = call.turn.kind is TurnKind.END
+        fit = split if self.channel == SMS else whole
+        expected = [] if is_end else [part for text in event.replies for part in fit(text)]
+        assert [message.text for message in self.rows.outbound if message.turn_id == call.turn.id] == expected
+        session = self.rows.sessions[call.session.id]
+        assert session.state == event.state
+        assert session.started
+        assert (session.end_reason is EndReason.ENDED_BY_AGENT) is event.hang_up or is_end
+        if not session.end_reason:
+            assert session.hand_off == event.hand_off
 
     def _check_tried(self, turn: Turn, event: Failure | Absence) -> None:
         """A turn is given up after its attempts, or after the agent was away for long, and not before."""
@@ -138,7 +198,7 @@ class World:
         else:
             self.away_since.pop(turn.id, None)
             given_up = self.attempts[turn.id] == PROTOCOL.attempts
-        assert (turn.id in self.outcomes) is given_up
+        assert (turn.id in self.rows.outcomes) is given_up
         assert given_up or self.turn.wake_time > self.now, "tried again without a pause"
 
     def renew(self, call: RunTurn) -> None:
@@ -146,150 +206,155 @@ class World:
         if turn and turn.claimed and (turn.id, turn.fence) == (call.turn.id, call.turn.fence):
             self.thread = replace(self.thread, turn=replace(turn, wake_time=self.now + PROTOCOL.lease))
 
-    def happen(self, events: Iterable[Event], *, may_claim: bool = True) -> RunTurn | None:
+    # ---- requests. They raise Refused where they are refused.
+
+    def start_session(self, text: str) -> Done:
+        return self._ask(StartSession(self._request(), text))
+
+    def send(self, text: str, session_id: str = "") -> Done:
+        return self._ask(SendMessage(self._request(), session_id or self.session.id, text))
+
+    def _request(self) -> Request:
+        return Request(f"request-{next(self._ids)}", "fingerprint")
+
+    def _ask(self, command: StartSession | SendMessage) -> Done:
+        self.happen([command])
+        done = self.rows.requests[command.request.id]
+        (message,) = (message for message in self.rows.outbound if message.id == done.message_id)
+        opens = isinstance(command, StartSession)
+        assert (message.text, message.kind) == (command.text, MessageKind.OPENING if opens else MessageKind.PERSON)
+        return done
+
+    def end(self, session_id: str = "") -> RunTurn | None:
+        return self.happen([EndSession(session_id or self.session.id)])
+
+    def hand_off(self, hand_off: HandOff | None = None) -> None:
+        assert self.happen([HandOffSession(self.session.id, hand_off or HandOff())]) is None
+
+    def resume(self) -> RunTurn | None:
+        return self.happen([ResumeSession(self.session.id)])
+
+    # ---- silence, deliveries, opt-outs
+
+    def time_out(self, *, covered: timedelta | None = timedelta(0)) -> RunTurn | None:
+        """A look at the session. `covered`: how far behind the provider's list is; None if it has never been read."""
+        return self.happen([TimeOut(None if covered is None else self.people_now - covered)])
+
+    def skip_to_due(self) -> None:
+        assert self.session.due_time
+        self.skipped = max(self.skipped, self.session.due_time - self.now)
+
+    def warn(self) -> str:
+        """Lets people's time pass until the session is warned; returns the id of the warning."""
+        self.skip(seconds=self.session.settings.inactive_after.total_seconds())
+        self.time_out()
+        assert self.session.warning_id
+        return self.session.warning_id
+
+    def deliver(self, message_id: str, state: int, moment: datetime | None = None, *, dies: bool = False) -> None:
+        """A report on a message. `dies`: the process does, between the report's commit and the rules'."""
+        known = self.rows.states[message_id]
+        if min(state, 5) <= min(known, 5):
+            return
+        self.rows.states[message_id] = state
+        if message_id == self.promises.warned and state in ACCEPTED and known < ACCEPTED[0]:
+            self.promises.accepted = self.people_now
+        if not dies and state == SUPPRESSED:
+            self.happen([Refusal(message_id, moment or self.now)])
+        elif not dies and message_id == self.promises.warned:
+            self.happen([TimeOut()])
+
+    def hear_elsewhere(self, keyword: Keyword, moment: datetime | None = None) -> None:
+        """The participant texts a keyword to another number of our number's scope."""
+        source, said = f"elsewhere-{next(self._ids)}", moment or self.now
+        self.opt_out = self.opt_out.hear(keyword, said, source)
+        self.promises.heard[source] = (keyword, said)
+
+    # ---- steps
+
+    def happen(self, events: Iterable[Event | Command], *, may_claim: bool = True) -> RunTurn | None:
         """One decision and its commit; returns the turn to run, if it asks for one."""
-        context = Context(self.now, lambda: f"id-{next(self._ids)}", may_claim)
-        decision = decide(self._read(), list(events), context, self.table)
-        self._write(decision)
+        events = list(events)
+        before = self._read()
+        context = Context(self.now, lambda: f"id-{next(self._ids)}", may_claim, people_now=self.people_now)
+        decision = decide(before, events, context, self.table)
+        covered = next((event.covered for event in events if isinstance(event, TimeOut)), None)
+        self.promises.hear(events, self.now)
+        self.rows.write(before, decision, self.now)
+        self.thread, self.opt_out = replace(decision.thread, waiting=()), decision.thread.opt_out
+        self.promises.check(Step(before, events, decision, self.now, self.people_now, covered))
+        if decision.run:
+            self._begin(decision.run)
         return decision.run
 
     def _read(self) -> Thread:
-        """The thread as a new look at the rows shows it: with the oldest waiting texts only."""
-        waiting = tuple(stored.text for stored in islice(self.untaken.values(), TURN_TEXTS))
-        return replace(self.thread, waiting=waiting, opening=Opening("echo", self.settings))
-
-    def _write(self, decision: Decision) -> None:
-        before, self.thread = self.thread, replace(decision.thread, waiting=())
-        for text in decision.inbound:
-            self._write_inbound(text)
-        for session in decision.sessions:
-            self._write_session(session)
-        for change in decision.turns:
-            self._write_turn(change.turn, change.outcome)
-        for message in decision.outbound:
-            self._write_outbound(message, before)
-        for change in decision.turns:
-            if change.outcome:
-                self._check_committed(change.turn, change.outcome)
-        if decision.attach:
-            for stored in self.untaken.values():
-                stored.session_id = decision.attach
-        self._check_positions(before, decision)
-        if decision.run:
-            self._begin(decision.run)
-
-    def _write_inbound(self, message: InboundMessage) -> None:
-        assert message.position not in self.inbound
-        text = Text(message.position, message.text, message.media_urls, message.traceparent)
-        stored = StoredText(text, message.session_id, receive_time=self.now)
-        self.inbound[message.position] = self.untaken[message.position] = stored
-
-    def _write_session(self, session: Session) -> None:
-        known = self.sessions.get(session.id)
-        if known:
-            assert session.end_reason or not known.end_reason, "an ended session was opened again"
-            assert session.started or not known.started
-        self.sessions[session.id] = session
-        assert sum(not s.end_reason for s in self.sessions.values()) <= 1, "two open sessions"
-
-    def _write_turn(self, turn: Turn, outcome: TurnOutcome | None) -> None:
-        known = self.turns.get(turn.id)
-        assert turn.id not in self.outcomes, "a committed turn was changed"
-        if known:
-            assert turn.fence >= known.fence, "the fence went back"
-            assert (turn.session_id, turn.kind) == (known.session_id, known.kind)
-            if known.fence:
-                assert (turn.first_position, turn.last_position) == (known.first_position, known.last_position)
-        self.turns[turn.id] = turn
-        if outcome:
-            self.outcomes[turn.id] = outcome
-        assert len(self.turns) - len(self.outcomes) <= 1, "two open turns"
-
-    def _write_outbound(self, message: OutboundMessage, before: Thread) -> None:
-        self.outbound.append(message)
-        assert message.turn_id in self.outcomes, "a text was sent without its turn"
-        assert self.turns[message.turn_id].session_id == message.session_id
-        assert before.session
-        assert before.session.id == message.session_id
-        assert before.session.end_reason is None, "a text was sent in an ended session"
+        """The thread as a new look at the rows shows it."""
+        return replace(
+            self.thread,
+            waiting=self.rows.waiting(),
+            opening=Opening("echo", self.wishes, self.register.scope, self.register.keywords),
+            opt_out=self.opt_out,
+            warning_state=self.rows.warning_state(self.thread),
+            from_our_number=self.register.from_our_number,
+        )
 
     def _begin(self, run: RunTurn) -> None:
         """A call of the agent begins."""
         turn = run.turn
-        assert turn.id not in self.outcomes
+        assert turn.id not in self.rows.outcomes
         assert turn.fence > max((call.turn.fence for call in self.calls if call.turn.id == turn.id), default=0)
-        assert run.turn == self.thread.turn
-        assert run.session == self.thread.session
+        assert turn == self.thread.turn
+        if turn.kind is TurnKind.END:
+            assert run.session == self.thread.endings[0]
+        else:
+            assert run.session == self.thread.session
+            assert (turn.kind is TurnKind.START) is not run.session.started
         assert turn.wake_time == self.now + PROTOCOL.lease
-        texts = tuple(text.text for text in run.texts)
-        assert self.inputs.setdefault(turn.id, texts) == texts, "another input for the same turn"
+        self.rows.begin(run)
         self.attempts[turn.id] = self.attempts.get(turn.id, 0) + 1
         assert turn.attempt == self.attempts[turn.id] <= PROTOCOL.attempts, "called too often"
-        if turn.kind is TurnKind.END:
-            assert not texts
-            assert run.session.end_reason
-        else:
-            assert run.texts[0].position == self._oldest_waiting(), "texts were passed over"
-            assert (turn.kind is TurnKind.START) is not run.session.started
-            if turn.fence == 1:
-                self._check_settled(run)
+        if turn.fence == 1 and run.texts:
+            newest = self.rows.inbound[run.texts[-1].position].receive_time
+            assert self.now >= newest + run.session.settings.settle, "the burst was not waited for"
         self.calls.append(run)
 
-    def _check_settled(self, run: RunTurn) -> None:
-        newest = self.inbound[run.texts[-1].position].receive_time
-        assert self.now >= newest + self.settings.settle, "the burst was not waited for"
-
-    def _oldest_waiting(self) -> int:
-        return next(iter(self.untaken))
-
-    def _check_committed(self, turn: Turn, outcome: TurnOutcome) -> None:
-        if turn.kind is TurnKind.END:
-            assert self.sessions[turn.session_id].end_reason
-            assert self.thread.session is None or self.thread.session.id != turn.session_id
-            return
-        taken = []
-        for position in range(turn.first_position, turn.last_position + 1):
-            if stored := self.inbound.get(position):
-                assert not stored.taken_by, "a text was taken twice"
-                assert position == self._oldest_waiting(), "a text was taken before an older one"
-                assert stored.session_id == turn.session_id, "a text was answered in a session that is not its own"
-                stored.taken_by = turn.id
-                taken.append(self.untaken.pop(position).text.text)
-        assert tuple(taken) == self.inputs[turn.id], "the turn took other texts than the agent was given"
-        sent = [message for message in self.outbound if message.turn_id == turn.id]
-        assert [message.fallback for message in sent] == [outcome is TurnOutcome.FALLBACK] * len(sent)
-        if outcome is TurnOutcome.FALLBACK:
-            assert "".join(message.text for message in sent) == self.settings.fallback_text, "silence"
-
-    def _check_positions(self, before: Thread, decision: Decision) -> None:
-        new = [text.position for text in decision.inbound] + [message.position for message in decision.outbound]
-        assert sorted(new) == list(range(before.last_position + 1, self.thread.last_position + 1)), "a gap in positions"
-        seqs = [message.seq for message in decision.outbound]
-        assert seqs == list(range(before.last_seq + 1, self.thread.last_seq + 1)), "a gap in seqs"
-        assert [m.position for m in decision.outbound] == sorted(m.position for m in decision.outbound)
-        # Replies belong to the turn committed last: those of a later turn never stand before those of an earlier one.
-        assert {message.turn_id for message in decision.outbound} <= {next(reversed(self.outcomes), "")}
-        assert self.thread.last_inbound == max(self.inbound, default=0)
-        oldest = self._oldest_waiting() if self.waits else self.thread.last_position + 1
-        assert self.thread.taken < oldest, "a text was lost"
+    # ---- rest
 
     def come_to_rest(self) -> None:
         """Lets the agent answer and time pass until nothing is left to do. Raises where that never happens."""
         for _ in range(400):
             while self.calls:
                 self.drop_or_answer(self.calls[0])
-            if self.phase in (Phase.IDLE, Phase.CLOSED) and not self.waits:
+            if self.turn_phase is TurnPhase.NONE and not self.rows.untaken:
                 break
             self.advance(0.5)
             self.poll()
         else:
-            raise AssertionError(f"stuck in {self.phase}")
-        ended = {session.id for session in self.sessions.values() if session.end_reason}
-        assert ended == {turn.session_id for turn in self.turns.values() if turn.kind is TurnKind.END}
-        assert len(self.outcomes) == len(self.turns)
+            raise AssertionError(f"stuck in {self.phase}, {self.turn_phase}")
+        self.rows.check_ends()
 
     def drop_or_answer(self, call: RunTurn) -> None:
         try:
             self.answer(call, "at last")
         except LateResult:
             assert call not in self.calls
+
+    def fall_silent(self) -> None:
+        """Nobody writes any more: a session that can end by silence does."""
+        for _ in range(8):
+            if self.thread.session is None:
+                break
+            if self.session.due_time is None:
+                self.end()
+            elif self.promises.warned and self.promises.accepted is None:
+                self.deliver(self.promises.warned, 3)
+                self.skip_to_due()
+                self.time_out()
+            else:
+                self.skip_to_due()
+                self.time_out()
+        else:
+            raise AssertionError("the session never ends")
+        self.come_to_rest()
+
+

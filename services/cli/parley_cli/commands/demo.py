@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,13 +14,14 @@ import typer
 from rich.console import Console
 
 from parley_chassis.postgres.pool import database
+from parley_cli import story
 from parley_cli.stack.in_process import Options, running
+from parley_cli.stack.key_api import key_api
 from parley_cli.story.script import STORY
-from parley_cli.story.teller import StepFailed, Teller
+from parley_cli.story.teller import AGENT, StepFailed, Teller
 from parley_cli.terminal import command, console
 
 DEFAULT_AGENTS = Path("agents")
-AGENT = "appointment_desk"
 
 
 @command
@@ -32,11 +35,16 @@ async def demo(
     began = time.monotonic()
     out.print("\n[bold]Parley[/bold]  starting PostgreSQL, a simulated Twilio, an agent and the four services …")
     async with AsyncExitStack() as open_until_the_end:
-        stack = await open_until_the_end.enter_async_context(running(Options(agents.resolve(), AGENT)))
+        folder = Path(open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="parley-demo-")))
+        for source in (agents.resolve(), Path(story.__path__[0]) / "agents"):
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+        stack = await open_until_the_end.enter_async_context(running(Options(folder, AGENT)))
         url = stack.postgres.url()
         stored = await open_until_the_end.enter_async_context(database(url, application="parley-demo", size=1))
         out.print(f"[dim]up after {time.monotonic() - began:.1f} s[/dim]\n")
-        teller = Teller(stack, stored, out)
+        async with key_api(stack.addresses.session, stack.addresses.api_key) as keys:
+            _, key = await keys.create("demo", [AGENT], ["send"], None)
+        teller = Teller(stack, stored, out, key)
         try:
             for step in STORY:
                 await step(teller)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated
 
@@ -11,27 +10,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from parley_cli.durations import duration_of
 from parley_cli.stack.key_api import key_api
 from parley_cli.stack.stack_file import find_stack
 from parley_cli.terminal import command, console
 
 ID_WIDTH = 36
-UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 class Scope(Enum):
     send = "send"
     read = "read"
-
-
-def lifetime_of(text: str) -> timedelta | None:
-    """`90d` as a time; None for nothing. Raises typer.BadParameter."""
-    if not text:
-        return None
-    found = re.fullmatch("([1-9][0-9]{0,4})([hdw])", text, re.ASCII)
-    if not found:
-        raise typer.BadParameter("write a number of hours, days or weeks: 12h, 90d, 4w")
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 @command
@@ -42,7 +31,7 @@ async def create(
     expires: Annotated[str, typer.Option(help="After how long: 12h, 90d, 4w. Default: never.")] = "",
 ) -> None:
     """Makes a key, and shows it this once."""
-    lifetime, scopes = lifetime_of(expires), [one.value for one in scope or Scope]
+    lifetime, scopes = duration_of(expires) if expires else None, [one.value for one in scope or Scope]
     stack = find_stack()
     async with key_api(stack.session, stack.api_key) as api:
         key, text = await api.create(name, agent or [], scopes, lifetime)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import parley_agent.app
@@ -24,7 +25,7 @@ from parley_chassis.telemetry import Telemetry
 from parley_cli.stack.agent_processes import kill_agents
 from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.schema import prepare_database
-from parley_cli.stack.session_api import session_api
+from parley_cli.stack.session_api import ApiError, SessionApi, session_api
 from parley_cli.stack.stack_file import StackAddresses
 from parley_simulator.simulator import Simulator
 
@@ -65,15 +66,26 @@ async def running(options: Options) -> AsyncIterator[Stack]:
         layout = Layout.on_loopback(
             Databases.of(postgres), simulator.account_sid, simulator.auth_token, options.agents
         ).with_twilio(simulator.api_url)
-        number = simulator.add_number(
-            options.number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url
-        )
+        number = simulator.add_number(options.number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url)
         number.friendly_name = options.agent
         await _start_services(stack, layout, simulator)
         simulator.end_agent.offer(kill_agents)
-        async with session_api(layout.session, layout.api_key) as api:
-            await api.update_number(options.number, options.agent)
+        api = await stack.enter_async_context(session_api(layout.session, layout.api_key))
+        await api.update_number(options.number, options.agent)
+        simulator.skip_time.offer(skipping(api))
         yield Stack(_addresses(layout, simulator, postgres, options.number), simulator, postgres, layout)
+
+
+def skipping(api: SessionApi) -> Callable[[float], Awaitable[None]]:
+    """Moves people's time, for the phone page."""
+
+    async def skip(seconds: float) -> None:
+        try:
+            await api.skip_time(timedelta(seconds=seconds))
+        except ApiError as error:
+            raise ConnectionError(str(error)) from None
+
+    return skip
 
 
 async def _start_services(stack: AsyncExitStack, layout: Layout, simulator: Simulator) -> None:

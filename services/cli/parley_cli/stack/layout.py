@@ -108,7 +108,7 @@ class Layout:
                 "CALLBACK_URL": self.public_url,
             },
         }[service]
-        shared = {"PARLEY_API_KEYS": self.api_key, "PARLEY_API_KEY": self.api_key}
+        shared = {"PARLEY_API_KEYS": self.api_key, "PARLEY_API_KEY": self.api_key, "PARLEY_TEST_CLOCK": "1"}
         return shared | {f"PARLEY_{service.upper()}_{name}": value for name, value in own.items()}
 
 

@@ -40,6 +40,10 @@ class Phone:
         self._seen = max(self._seen, answer["index"])
         return str(answer["outcome"])
 
+    async def catch_up(self) -> None:
+        """Passes over what has come so far."""
+        await self.replies(timeout=0)
+
     async def replies(self, count: int = 1, timeout: float = 15.0) -> list[Bubble]:
         """The texts that came since our last one or the last look, once there are `count`, or after `timeout`."""
         query = {"participant": self.participant, "number": self.number, "after": str(self._seen)}

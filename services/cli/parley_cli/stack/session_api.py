@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from parley.session.v1 import (
+    clock_service_pb2,
+    clock_service_pb2_grpc,
     number_pb2,
     number_service_pb2,
     number_service_pb2_grpc,
@@ -17,6 +22,7 @@ from parley.session.v1 import (
 )
 
 TIMEOUT = 5.0
+Session = session_pb2.Session
 
 
 class ApiError(Exception):
@@ -41,9 +47,9 @@ def sentences() -> Iterator[None]:
 
 
 def state_of(session: session_pb2.Session) -> str:
-    """`open`, or why it ended: `ended_by_agent`."""
+    """`open`, `handed_off`, or why it ended: `ended_by_agent`."""
     if session.state != session_pb2.Session.STATE_ENDED:
-        return "open"
+        return session_pb2.Session.State.Name(session.state).removeprefix("STATE_").lower()
     return session_pb2.Session.EndReason.Name(session.end_reason).removeprefix("END_REASON_").lower()
 
 
@@ -62,6 +68,7 @@ class SessionApi:
     def __init__(self, channel: grpc.aio.Channel, api_key: str) -> None:
         self._sessions = session_service_pb2_grpc.SessionServiceStub(channel)
         self._numbers = number_service_pb2_grpc.NumberServiceStub(channel)
+        self._clock = clock_service_pb2_grpc.ClockServiceStub(channel)
         self._metadata = (("authorization", f"Bearer {api_key}"),)
 
     async def list_sessions(self, limit: int = 20, participant: str = "") -> list[session_pb2.Session]:
@@ -82,9 +89,27 @@ class SessionApi:
             if not token:
                 return messages
 
+    async def start_session(self, agent: str, participant: str, text: str) -> session_service_pb2.StartSessionResponse:
+        request = session_service_pb2.StartSessionRequest(
+            request_id=str(uuid.uuid4()), agent=agent, participant=participant, text=text
+        )
+        with sentences():
+            return await self._sessions.StartSession(request, timeout=TIMEOUT, metadata=self._metadata)
+
+    async def skip_time(self, duration: timedelta) -> datetime:
+        """Returns the time that it is then for people's deadlines."""
+        request = clock_service_pb2.SkipTimeRequest()
+        request.duration.FromTimedelta(duration)
+        with sentences():
+            response = await self._clock.SkipTime(request, timeout=TIMEOUT, metadata=self._metadata)
+        return response.now.ToDatetime(UTC)
+
     async def update_number(self, number: str, agent: str) -> number_pb2.Number:
+        """Leaves what else is known of the number as it is."""
         request = number_service_pb2.UpdateNumberRequest(
-            number=number_pb2.Number(number=number, agent=agent), allow_missing=True
+            number=number_pb2.Number(number=number, agent=agent),
+            allow_missing=True,
+            update_mask=FieldMask(paths=["agent"]),
         )
         with sentences():
             response = await self._numbers.UpdateNumber(request, timeout=TIMEOUT, metadata=self._metadata)

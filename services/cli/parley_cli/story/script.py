@@ -1,87 +1,49 @@
-"""The story's steps: what is said, and what has to come of it."""
+"""The story that the demo tells: its steps in their order, and what PostgreSQL and Twilio have to say at the end."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
-from parley_cli.story.teller import PARTICIPANT, Teller
+from parley_cli.story.conversation import (
+    a_booking,
+    a_burst,
+    a_first_text,
+    a_goodbye,
+    a_webhook_twice,
+    an_answer_lost,
+)
+from parley_cli.story.rules import (
+    a_silence_that_ends,
+    a_silence_that_stays,
+    a_text_of_ours,
+    an_agent_that_breaks,
+    stop_and_start,
+)
+from parley_cli.story.teller import Teller
 
 Step = Callable[[Teller], Awaitable[None]]
 
-
-async def a_first_text(teller: Teller) -> None:
-    teller.heading("A first text opens a session, and the agent greets")
-    await teller.text("Hi")
-    (greeting,) = await teller.reply()
-    teller.check("Clip & Co" in greeting, "the agent's start(conv) greeted")
-
-
-async def a_booking(teller: Teller) -> None:
-    teller.heading("The conversation goes on, and the agent remembers")
-    await teller.text("Can I book a haircut on Wednesday at 3pm?")
-    (booked,) = await teller.reply()
-    teller.check("Booked" in booked, "the visit is booked")
-    await teller.text("Actually, make it 4")
-    (moved,) = await teller.reply()
-    teller.check("moved your haircut" in moved, "it knew which visit")
-
-
-async def a_burst(teller: Teller) -> None:
-    teller.heading("Three texts in one breath")
-    before = len(teller.outbox)
-    await asyncio.gather(
-        teller.text("One more thing"), teller.text("how much is a beard trim?"), teller.text("and where are you?")
-    )
-    await teller.quiet()
-    await teller.reply(len(teller.outbox) - before)
-    unanswered = await teller.count("SELECT count(*) FROM session.threads WHERE taken < last_inbound")
-    teller.check(unanswered == 0, "each of them is in exactly one turn")
-
-
-async def a_webhook_twice(teller: Teller) -> None:
-    teller.heading("Twilio calls the webhook twice")
-    stored = await teller.count("SELECT count(*) FROM session.messages WHERE direction = 1")
-    teller.stack.simulator.add_fault("duplicate_inbound", participant=PARTICIPANT)
-    await teller.text("When is my visit?")
-    await teller.reply()
-    await teller.quiet()
-    now = await teller.count("SELECT count(*) FROM session.messages WHERE direction = 1")
-    teller.check(now == stored + 1, "one text was stored, and answered once")
-
-
-async def an_answer_lost(teller: Teller) -> None:
-    teller.heading("Twilio takes a message, and the connection breaks before its answer")
-    before = len(teller.outbox)
-    teller.stack.simulator.add_fault("cut", participant=PARTICIPANT)
-    await teller.text("How much is a blow-dry?")
-    await teller.reply()
-    teller.note("nobody knows whether it was sent: it is not tried again until something proves what happened")
-    await teller.quiet()
-    teller.check(len(teller.outbox) == before + 1, "a signed status callback proved it: sent once")
-
-
-async def a_goodbye(teller: Teller) -> None:
-    teller.heading("The agent hangs up, and the next text opens a new session")
-    await teller.text("Thanks, bye!")
-    await teller.reply()
-    await teller.quiet()
-    await teller.text("Hello again")
-    await teller.reply()
+ENDS = ["ended_by_agent", "superseded", "inactive", "opted_out", "open"]
 
 
 async def what_is_stored(teller: Teller) -> None:
     teller.heading("What PostgreSQL says")
     await teller.delivered()
     states = await teller.table_of_sessions()
-    teller.check(states == ["ended_by_agent", "open"], "two sessions: one ended by the agent, one open")
+    teller.check(states == ENDS, f"five sessions with this number: {', '.join(ENDS)}")
     sent = await teller.count("SELECT count(*) FROM session.messages WHERE direction = 2")
-    teller.check(len(teller.outbox) == sent, f"{sent} texts committed, {sent} accepted by Twilio, all delivered")
+    accepted = len(teller.all_outboxes)
+    teller.check(accepted == sent, f"{sent} texts committed, {accepted} accepted by Twilio, all delivered")
     gaps = await teller.count(
         "SELECT count(*) FROM notifier.lanes l JOIN session.threads t ON t.id = l.thread_id "
         "WHERE l.next_seq <> t.last_seq + 1"
     )
     teller.check(gaps == 0, "in order, without a gap")
+    lost = await teller.count(
+        "SELECT count(*) FROM session.messages m JOIN session.threads t ON t.id = m.thread_id "
+        "WHERE m.direction = 1 AND m.ignore_reason = '' AND m.position > t.taken"
+    )
+    teller.check(lost == 0, "each text is in exactly one turn, or ignored with a reason")
 
 
 STORY: tuple[Step, ...] = (
@@ -91,5 +53,10 @@ STORY: tuple[Step, ...] = (
     a_webhook_twice,
     an_answer_lost,
     a_goodbye,
+    a_text_of_ours,
+    a_silence_that_ends,
+    a_silence_that_stays,
+    stop_and_start,
+    an_agent_that_breaks,
     what_is_stored,
 )

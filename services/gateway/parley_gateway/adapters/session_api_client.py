@@ -20,14 +20,16 @@ from parley.session.v1 import (
     session_service_pb2,
     session_service_pb2_grpc,
 )
-from parley_chassis.errors import ParleyError, error_info
+from parley_chassis.errors import InvalidArgument, NotFound, ParleyError, error_info
 from parley_chassis.grpc_channel import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_gateway.adapters.peer_errors import api_error
+from parley_gateway.domain.api_fields import wrong
 from parley_gateway.domain.records import Message, Number, OutboundText, Page, PageRequest, Session, Started
 
 ResponseT = TypeVar("ResponseT", bound=Protobuf)
 
+NO_NUMBER = "NO_NUMBER"
 # What the fields of a request are called in the API.
 OUTBOUND_FIELDS = {"participant": "user_number", "text": "message", "endpoint": "agent_number", "agent": "X-TOKEN-ID"}
 
@@ -59,7 +61,13 @@ class GrpcSessionApi:
             endpoint=outbound.endpoint,
             traceparent=traceparent,
         )
-        response = await self._call(lambda stubs: stubs.sessions.StartSession, request, OUTBOUND_FIELDS)
+        try:
+            response = await self._call(lambda stubs: stubs.sessions.StartSession, request, OUTBOUND_FIELDS)
+        except NotFound as error:
+            if outbound.endpoint and error.error_reason == NO_NUMBER:
+                # Asked for by name, it is the name that is wrong.
+                raise InvalidArgument(wrong("agent_number"), field="agent_number") from None
+            raise
         return Started(response.session_id, response.message_id)
 
     async def send_message(self, request_id: str, session_id: str, text: str, traceparent: str) -> str:

@@ -10,14 +10,14 @@ MAX_ID = 200
 MAX_DESTINATION, MAX_REASON = 200, 1000
 
 E164 = r"^\+[1-9][0-9]{1,14}$"
-# Some character that is not white space.
-NOT_BLANK = r"\S"
+# No NUL, which PostgreSQL does not store, and some character that is not white space.
+NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
 NO_NUL = r"^[^\x00]*$"
 IDEMPOTENCY_KEY = r"^[!-~]{1,255}$"
 AGENT_NAME = re.compile("[a-z0-9][a-z0-9_-]{0,62}")
 
 _NUMBER = "write an E.164 number, e.g. +15550100"
-_TEXT = f"write 1 to {MAX_TEXT} characters, not only spaces"
+_TEXT = f"write 1 to {MAX_TEXT} characters, not only spaces, and no NUL"
 _FILTER = f"write at most {MAX_ID} characters, a + as %2B"
 FIXES = {
     "user_number": _NUMBER,

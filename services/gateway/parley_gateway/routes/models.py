@@ -127,20 +127,22 @@ class Number(_Answer):
     update_time: AwareDatetime
 
 
-class _Page(_Answer):
-    next_page_token: str = Field(description="Empty on the last page; a page before it may be short.")
+NextPageToken = Annotated[str, Field(description="Empty on the last page; a page before it may be short.")]
 
 
-class Sessions(_Page):
+class Sessions(_Answer):
     sessions: list[Session]
+    next_page_token: NextPageToken
 
 
-class Messages(_Page):
+class Messages(_Answer):
     messages: list[Message]
+    next_page_token: NextPageToken
 
 
-class Numbers(_Page):
+class Numbers(_Answer):
     numbers: list[Number]
+    next_page_token: NextPageToken
 
 
 class Problem(_Answer):

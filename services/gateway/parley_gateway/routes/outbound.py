@@ -38,6 +38,7 @@ class OutboundRoutes:
             status_code=202,
             response_model=models.Started,
             summary="Text somebody, and open a session",
+            tags=["Texts"],
             route_class_override=SendRoute,
         )
 

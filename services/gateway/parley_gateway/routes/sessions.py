@@ -28,9 +28,15 @@ class SessionRoutes:
         self._list = listed
 
     def add_to(self, router: APIRouter) -> None:
-        def reads(path: str, endpoint: Callable[..., Any], model: type[Any], summary: str) -> None:
+        def reads(path: str, endpoint: Callable[..., Any], model: type[Any], summary: str, tag: str) -> None:
             router.add_api_route(
-                path, endpoint, response_model=model, summary=summary, route_class_override=ReadRoute, methods=["GET"]
+                path,
+                endpoint,
+                response_model=model,
+                summary=summary,
+                tags=[tag],
+                route_class_override=ReadRoute,
+                methods=["GET"],
             )
 
         def changes(path: str, endpoint: Callable[..., Any], model: type[Any], summary: str, status: int = 200) -> None:
@@ -39,20 +45,27 @@ class SessionRoutes:
                 endpoint,
                 response_model=model,
                 summary=summary,
+                tags=["Sessions"],
                 status_code=status,
                 route_class_override=SendRoute,
                 methods=["POST"],
             )
 
         one = "/sessions/{session_id}"
-        reads("/sessions", self.list_sessions, models.Sessions, "List sessions, newest first")
-        reads(one, self.get_session, models.Session, "Look at a session")
-        reads(f"{one}/messages", self.list_messages, models.Messages, "List a session's messages, oldest first")
+        reads("/sessions", self.list_sessions, models.Sessions, "List sessions, newest first", "Sessions")
+        reads(one, self.get_session, models.Session, "Look at a session", "Sessions")
+        reads(
+            f"{one}/messages",
+            self.list_messages,
+            models.Messages,
+            "List its messages, oldest first",
+            "Sessions",
+        )
         changes(f"{one}/messages", self.send_message, models.Sent, "Write in a session, as a person", 202)
         changes(f"{one}/end", self.end_session, models.Session, "End a session")
         changes(f"{one}/hand-off", self.hand_off_session, models.Session, "Leave a session to people")
         changes(f"{one}/resume", self.resume_session, models.Session, "Give a session back to its agent")
-        reads("/numbers", self.list_numbers, models.Numbers, "List our numbers")
+        reads("/numbers", self.list_numbers, models.Numbers, "List our numbers", "Numbers")
 
     async def list_sessions(self, caller: Admitted, query: Annotated[models.SessionsQuery, Query()]) -> models.Sessions:
         page = await self._list.sessions(caller, _page(query), query.participant, query.endpoint)

@@ -149,9 +149,7 @@ def _hear(machine: Machine, keyword: Keyword, moment: datetime, source: str) -> 
 
 def _leave_alone(machine: Machine) -> None:
     """Who has opted out, be it at another of our numbers, is in no session, and nothing of theirs is answered."""
-    if machine.draft.thread.session:
-        machine.draft.cancel_all()
-        _end(machine, Ending(EndReason.OPTED_OUT))
+    _end(machine, Ending(EndReason.OPTED_OUT))
     machine.draft.ignore_waiting("opted_out")
 
 
@@ -164,6 +162,8 @@ def _end(machine: Machine, ending: Ending) -> None:
     """Ends the open session, if there is one; what the agent may still answer in it is refused."""
     if machine.draft.thread.session is None:
         return
+    if ending.reason is EndReason.OPTED_OUT:
+        machine.draft.cancel_all()
     _drop_turn(machine)
     machine.fire(SessionSymbol.END, ending)
 

@@ -18,7 +18,7 @@ from parley_session.domain.effects import (
 )
 from parley_session.domain.events import Context, Receive, Request
 from parley_session.domain.opt_out import OptOut
-from parley_session.domain.split import split
+from parley_session.domain.split import split, whole
 from parley_session.domain.thread import SMS, Session, Text, Thread, Turn, TurnKind
 
 TURN_TEXTS = 50
@@ -196,7 +196,7 @@ class Draft:
     def say(self, text: str, kind: MessageKind, session: Session, traceparent: str, turn_id: str | None = None) -> str:
         """Appends an outbound text to the thread, in as many messages as it takes; returns the last one's id."""
         message_id = ""
-        for part in split(text) if self.thread.channel == SMS else [text]:
+        for part in split(text) if self.thread.channel == SMS else whole(text):
             thread = self.thread
             position, seq = thread.last_position + 1, thread.last_seq + 1
             message_id = self.context.new_id()

@@ -80,7 +80,6 @@ SESSION_TABLE: Table = {
     (Phase.OPEN, SessionSymbol.WARN): Row(Phase.OPEN, session_actions.warn),
     (Phase.OPEN, SessionSymbol.BEGIN_GRACE): Row(Phase.OPEN, session_actions.begin_grace),
     (Phase.OPEN, SessionSymbol.DEFER): Row(Phase.OPEN, session_actions.defer),
-    (Phase.HANDED_OFF, SessionSymbol.DEFER): Row(Phase.HANDED_OFF, session_actions.defer),
     # The end, for whatever reason.
     (Phase.OPEN, SessionSymbol.END): Row(Phase.CLOSED, session_actions.end),
     (Phase.HANDED_OFF, SessionSymbol.END): Row(Phase.CLOSED, session_actions.end),

@@ -14,10 +14,10 @@ def weight(text: str) -> int:
 
 def split(text: str, limit: int = LIMIT) -> list[str]:
     """`text` in parts of at most `limit`; no parts for a text of white space only."""
-    text = text.replace("\x00", "�").strip()
-    if len(text) * 3 <= limit or weight(text) <= limit:
-        return [text] if text else []
-    parts = []
+    parts = whole(text)
+    if not parts or len(parts[0]) * 3 <= limit or weight(parts[0]) <= limit:
+        return parts
+    text = parts.pop()
     while text:
         end = _fitting(text, limit)
         if end < len(text):
@@ -27,6 +27,12 @@ def split(text: str, limit: int = LIMIT) -> list[str]:
         parts.append(text[:end].rstrip())
         text = text[end:].lstrip()
     return parts
+
+
+def whole(text: str) -> list[str]:
+    """`text` in one part, if there is anything in it, as it can be stored."""
+    text = text.replace("\x00", "�").strip()
+    return [text] if text else []
 
 
 def _fitting(text: str, limit: int) -> int:

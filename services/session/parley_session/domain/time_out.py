@@ -8,7 +8,7 @@ from enum import Enum
 
 from parley_session.domain.deliveries import Acceptance, acceptance_of
 from parley_session.domain.events import Context
-from parley_session.domain.thread import SMS, EndReason, Phase, Session, Thread
+from parley_session.domain.thread import SMS, EndReason, Session, Thread
 
 
 class Step(Enum):
@@ -36,10 +36,10 @@ Judgement = Step | Defer | Ending
 def judge(thread: Thread, covered: datetime | None, context: Context) -> Judgement | None:
     """What to do about the open session now; None where nothing is due."""
     session, now = thread.session, context.people_time
-    if session is None or not (_is_due(session, now) or _warning_is_settled(thread, session)):
+    if session is None or session.hand_off:
         return None
-    if thread.phase is Phase.HANDED_OFF:
-        return Defer(None)
+    if not (_is_due(session, now) or _warning_is_settled(thread, session)):
+        return None
     if thread.opt_out.opted_out:
         return Ending(EndReason.OPTED_OUT)
     if session.warning_id:

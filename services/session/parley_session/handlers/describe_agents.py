@@ -20,13 +20,16 @@ class DescribeAgents:
 
     async def __call__(self) -> bool:
         for name in sorted({*self._names, *await self._numbers.list_agents()}):
-            try:
-                description = await self._agents.describe(name)
-            except AgentAway:
-                # Its sessions open with the copy that is there, or with the defaults.
-                log.info("agent_away", extra={"agent": name})
-            except AgentFailed:
-                log.warning("agent_not_described", extra={"agent": name})
-            else:
-                await self._numbers.save_agent(name, description)
+            await self.describe(name)
         return False
+
+    async def describe(self, name: str) -> None:
+        try:
+            description = await self._agents.describe(name)
+        except AgentAway:
+            # Its sessions open with the copy that is there, or with the defaults.
+            log.info("agent_away", extra={"agent": name})
+        except AgentFailed:
+            log.warning("agent_not_described", extra={"agent": name})
+        else:
+            await self._numbers.save_agent(name, description)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -14,13 +16,16 @@ from parley_session.ports import NumberStore
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+DESCRIBE_PATIENCE = 1.0
+"""Seconds. An agent that is away is described when it is back; nobody waits for it."""
+
 
 class NumberServicer(number_service_pb2_grpc.NumberServiceServicer):
-    """`changed` is called when a number may point to an agent that has not been described yet."""
+    """`describe` asks an agent what it says of itself, so that the number's first session is treated accordingly."""
 
-    def __init__(self, numbers: NumberStore, changed: Callable[[], None]) -> None:
+    def __init__(self, numbers: NumberStore, describe: Callable[[str], Awaitable[None]]) -> None:
         self._numbers = numbers
-        self._changed = changed
+        self._describe = describe
 
     async def UpdateNumber(  # noqa: N802
         self, request: number_service_pb2.UpdateNumberRequest, context: Context
@@ -29,7 +34,9 @@ class NumberServicer(number_service_pb2_grpc.NumberServiceServicer):
         updated = await self._numbers.update_number(number, change, allow_missing=request.allow_missing)
         if updated is None:
             raise NumberNotFound
-        self._changed()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DESCRIBE_PATIENCE):
+                await self._describe(updated.agent)
         return number_service_pb2.UpdateNumberResponse(number=requests.number_message(updated))
 
     async def GetNumber(  # noqa: N802

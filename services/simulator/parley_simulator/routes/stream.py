@@ -56,9 +56,10 @@ class Stream:
                 state = now
                 events.append(f"event: state\ndata: {now}\n\n")
             for revision, subject, name in self._journal.since(seen):
-                seen = revision
                 if (view := self._view(subject, name)) is not None:
-                    events.append(_event(subject, view, f"{life}.{seen}"))
+                    events.append(_event(subject, view, f"{life}.{revision}"))
+            # The newest number may be that of something forgotten since, which nobody tells any more.
+            seen = self._journal.revision
             if events:
                 yield "".join(events)
             elif not await self._changed(life, seen, state):

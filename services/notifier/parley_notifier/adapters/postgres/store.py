@@ -47,9 +47,9 @@ class PostgresBatch:
         elsewhere = _elsewhere(wanted, gathered)
         if elsewhere:
             _add_deliveries(gathered, await self._fetch("read_deliveries", rows.ids(elsewhere)))
-        more = _more_opt_outs(wanted, gathered)
-        if more:
-            found = await self._fetch("read_opt_outs", rows.dump_keys(more))
+        moving = _moving(wanted, gathered)
+        if moving:
+            found = await self._fetch("read_opt_outs", rows.dump_keys(moving))
             gathered.opt_outs |= {(row[0], row[1]): OptOut(*row) for row in found}
         return gathered
 
@@ -162,9 +162,9 @@ def _add_deliveries(gathered: Gathered, found: Iterable[Row]) -> None:
             gathered.deliveries[row[1]] = rows.delivery_of(row[0], row[1:])
 
 
-def _more_opt_outs(wanted: Wanted, gathered: Gathered) -> set[OptOutKey]:
-    """The opt-outs that did not come with the lanes: a lane moves into another scope, or there is none yet."""
-    keys = {opt_out.key for opt_out in wanted.opt_outs}
+def _moving(wanted: Wanted, gathered: Gathered) -> set[OptOutKey]:
+    """The opt-outs that did not come with the lanes: of the scopes that they may move into."""
+    keys: set[OptOutKey] = set()
     for submission in wanted.submissions:
         lane = gathered.lanes.get(submission.thread_id)
         if lane is not None and lane.opt_out_scope != submission.opt_out_scope:

@@ -31,7 +31,7 @@ ALTER TABLE session.threads
   ADD pace text NOT NULL DEFAULT '',
   ALTER active_time DROP NOT NULL,
   ALTER active_time DROP DEFAULT;
--- For the list of one participant's sessions: on an expression, so that no hot statement takes it for the index of its own.
+-- For the list of one participant's sessions: on an expression, so that no hot statement takes it for its own index.
 CREATE INDEX threads_participant ON session.threads (md5(participant));
 
 ALTER TABLE session.sessions

@@ -6,7 +6,6 @@ A secret passes through here once, when its key is made; what a caller presents 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,16 +73,6 @@ class KeyServicer(key_service_pb2_grpc.KeyServiceServicer):
         return key_service_pb2.CheckKeyResponse(
             key_id=presented.key_id, agents=live.permissions.agents, scopes=_scopes(live.permissions)
         )
-
-
-def add_to(keys: KeyServicer) -> Callable[[grpc.aio.Server], list[str]]:
-    """What registers the service with a server and returns its full name."""
-
-    def add(server: grpc.aio.Server) -> list[str]:
-        key_service_pb2_grpc.add_KeyServiceServicer_to_server(keys, server)
-        return [key_service_pb2.DESCRIPTOR.services_by_name["KeyService"].full_name]
-
-    return add
 
 
 def _name_of(request: key_service_pb2.CreateKeyRequest) -> str:
