@@ -1,7 +1,7 @@
 # The only door: whatever a developer or a CI runs is a target of this file.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types laws generate verify bench setup
+.PHONY: help demo up test lint types laws generate verify bench picture setup
 .PHONY: verify-protos verify-lock verify-compatible
 
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -39,7 +39,7 @@ lint: .venv/installed ## check style: ruff, its formatter, buf
 	cd protos && ../.venv/bin/buf lint
 
 types: .venv/installed ## check types: mypy --strict
-	.venv/bin/mypy services tests bench $(ARGS)
+	.venv/bin/mypy services tests bench examples $(ARGS)
 
 laws: .venv/installed ## check the laws of ARCHITECTURE.md: who imports whom, what a module may hold
 	.venv/bin/lint-imports --no-logo
@@ -53,6 +53,9 @@ verify: verify-protos verify-lock verify-compatible ## prove that nothing genera
 
 bench: .venv/installed ## measure: turns per second and CPU per turn, every service its own process
 	.venv/bin/python -m bench $(ARGS)
+
+picture: .venv/installed ## draw docs/phone.png anew: the phone page in a Chromium that is on this machine
+	PARLEY_PICTURE=docs/phone.png .venv/bin/pytest -q tests/e2e/phone/test_picture.py
 
 verify-protos: .venv/installed
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && PATH="$(CURDIR)/.venv/bin:$$PATH" protos/generate "$$fresh" && \

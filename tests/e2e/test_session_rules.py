@@ -77,7 +77,8 @@ async def test_s11_an_agent_that_fails_three_times_is_answered_for_by_its_fallba
     assert (await conversation.replies(2))[1] == "fine again"
     (session,) = await conversation.sessions()
     messages = await conversation.api.list_messages(session.session_id)
-    assert [m.fallback for m in messages if m.direction == session_pb2.Message.DIRECTION_OUTBOUND] == [True, False]
+    kinds = [session_pb2.Message.KIND_FALLBACK, session_pb2.Message.KIND_REPLY]
+    assert [m.kind for m in messages if m.direction == session_pb2.Message.DIRECTION_OUTBOUND] == kinds
 
 
 async def test_s12_texts_that_arrive_while_a_turn_runs_share_the_next(

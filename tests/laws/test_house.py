@@ -15,7 +15,7 @@ NOT_SERVICES = {"chassis", "cli"}
 # Alembic loads these by path: they are in no package.
 BY_PATH = {"migrations", "versions"}
 # A path in a page that does not end in a placeholder.
-PATH = re.compile(r"`((?:services|tests|protos|agents|bench|operator|helm|\.ci)/[\w./-]*)`")
+PATH = re.compile(r"`((?:services|tests|protos|agents|bench|examples|operator|helm|\.ci)/[\w./-]*)`")
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ".ci/run")
 COMMAND = re.compile(r"(?:^\$?\s*|`|&& )make ((?:[a-z]+ ?)+)", re.MULTILINE)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACES = ("services", "operator", "agents", "bench", "tests")
+PLACES = ("services", "operator", "agents", "bench", "examples", "tests")
 FOREIGN = {".venv", "__pycache__", "node_modules"}
 
 

@@ -117,6 +117,10 @@ class AgentDescription:
     wishes: Wishes
 
 
+class RequestTaken(Exception):
+    """Somebody else has made one of the requests since it was looked for. Nothing is committed."""
+
+
 class Batch(Protocol):
     """One transaction: gather, then commit. Left without a commit, nothing has happened."""
 
@@ -135,7 +139,7 @@ class Batch(Protocol):
         ...
 
     async def commit(self, decisions: Sequence[Decision]) -> Committed:
-        """Writes all decisions."""
+        """Writes all decisions. Raises RequestTaken."""
         ...
 
 

@@ -139,13 +139,13 @@ async def test_what_nobody_offers_is_refused_with_what_would_help(
 async def test_an_agent_ends_once_in_its_next_turn(http: aiohttp.ClientSession, simulator: Simulator) -> None:
     ended: list[str] = []
     simulator.end_agent.offer(lambda: ended.append("ended"))
-    simulator.stations.span_begun("a" * 32, "b" * 16, "agent.run_turn", 1.0, {})
+    simulator.stations.span_begun("a" * 32, "b" * 16, "session.run_turn", 1.0, {})
     async with http.post("/end-agent", json={"armed": True}) as response:
         assert await response.json() == {"armed": True}
-    simulator.stations.span_begun("a" * 32, "c" * 16, "session.run_turn", 1.0, {})
+    simulator.stations.span_begun("a" * 32, "c" * 16, "agent.run_turn", 1.0, {})
     assert ended == []
-    simulator.stations.span_begun("a" * 32, "d" * 16, "agent.run_turn", 1.0, {})
-    simulator.stations.span_begun("a" * 32, "e" * 16, "agent.run_turn", 1.0, {})
+    simulator.stations.span_begun("a" * 32, "d" * 16, "session.run_turn", 1.0, {})
+    simulator.stations.span_begun("a" * 32, "e" * 16, "session.run_turn", 1.0, {})
     assert ended == ["ended"]
     assert simulator.end_agent.armed is False
 
@@ -158,7 +158,7 @@ async def test_an_end_that_was_switched_off_again_does_not_come(
     for armed in (True, False):
         async with http.post("/end-agent", json={"armed": armed}) as response:
             assert response.status == 200
-    simulator.stations.span_begun("a" * 32, "b" * 16, "agent.run_turn", 1.0, {})
+    simulator.stations.span_begun("a" * 32, "b" * 16, "session.run_turn", 1.0, {})
     assert ended == []
 
 

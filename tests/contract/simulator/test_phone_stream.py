@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
@@ -76,10 +77,8 @@ async def test_a_post_that_was_refused_is_a_station_of_the_text_that_came_after_
 ) -> None:
     wired.add_fault("rate_limit")
     text = {"from_": OURS, "to": PARTICIPANT, "body": "Hello", "status_callback": receiver.url("/status/delivery-1")}
-    try:
+    with pytest.raises(TwilioRestException, match="429"):
         await asyncio.to_thread(client.messages.create, **text)
-    except TwilioRestException as refused:
-        assert refused.status == 429
     sent = await asyncio.to_thread(client.messages.create, **text)
     async with listening_to(wired.control_url) as stream:
         message = await stream.until(is_message(sid=sent.sid))

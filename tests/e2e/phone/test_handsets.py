@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
@@ -20,8 +21,6 @@ WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 
 async def answer(simulator: Simulator, words: str) -> str:
     """A text to Ada's phone; its sid."""
-    import aiohttp
-
     url = f"{simulator.api_url}/2010-04-01/Accounts/{simulator.account_sid}/Messages.json"
     login = aiohttp.encode_basic_auth(simulator.account_sid, simulator.auth_token)
     form = {"From": OURS, "To": ADA, "Body": words}

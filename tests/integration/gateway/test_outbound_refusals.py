@@ -13,7 +13,8 @@ from parley_chassis.errors import (
     Unavailable,
 )
 from tests.integration.gateway.api_peers import CANARY
-from tests.integration.gateway.api_side import OUTBOUND, TEXT, SharedApi, ask
+from tests.integration.gateway.api_side import OUTBOUND, TEXT, SharedApi, answer_of, ask
+from tests.integration.gateway.twilio_side import call, request
 
 SHOP = {"X-TOKEN-ID": "shop"}
 # One gateway for all of them: what a case leaves behind would be seen by the next one.
@@ -206,3 +207,17 @@ async def test_a_number_that_is_not_the_agents_is_a_wrong_field_and_not_a_missin
     named = await ask(shared.url, OUTBOUND, body, key=shared.key, headers=SHOP)
     assert (named.status, named.detail.partition(":")[0]) == (400, "agent_number")
     assert (await ask(shared.url, OUTBOUND, TEXT, key=shared.key, headers=SHOP)).status == 404
+
+
+async def test_401_for_two_keys_at_once(shared: SharedApi) -> None:
+    other = shared.sessions.keys.make()
+    headers = {**SHOP, "X-PolyAi-Auth-Token": other}
+    answer = await ask(shared.url, OUTBOUND, TEXT, key=shared.key, headers=headers)
+    assert (answer.status, answer.detail) == (401, "send one key, not several")
+    headers = {**SHOP, "X-PolyAi-Auth-Token": shared.key}
+    assert (await ask(shared.url, OUTBOUND, TEXT, key=shared.key, headers=headers)).status == 202
+
+
+async def test_413_before_a_body_that_is_announced_too_large_has_come(shared: SharedApi) -> None:
+    headers = {"Authorization": f"Bearer {shared.key}", "Content-Length": "1000000"}
+    assert answer_of(await call(shared.url, request(OUTBOUND, headers=headers))).status == 413

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ class Watcher:
     sessions: Stub
     session_id: str
     cursor: str = ""
+    metadata: Sequence[tuple[str, str]] = ()
     told: list[Told] = field(default_factory=list)
     session: session_pb2.Session = field(default_factory=session_pb2.Session)
     messages: dict[str, session_pb2.Message] = field(default_factory=dict)
@@ -32,7 +33,7 @@ class Watcher:
     async def watch(self) -> None:
         """Until the stream ends; raises AioRpcError when it fails."""
         request = session_service_pb2.WatchSessionRequest(session_id=self.session_id, cursor=self.cursor)
-        async for response in self.sessions.WatchSession(request):
+        async for response in self.sessions.WatchSession(request, metadata=self.metadata):
             async with self.news:
                 self.take(response)
                 self.news.notify_all()

@@ -136,9 +136,7 @@ class Watcher:
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
 
-    def span_begun(
-        self, trace_id: str, span_id: str, name: str, at: float, attributes: Mapping[str, object]
-    ) -> None:
+    def span_begun(self, trace_id: str, span_id: str, name: str, at: float, attributes: Mapping[str, object]) -> None:
         self.told.append(("begun", trace_id, span_id, name, dict(attributes)))
         self.begun_at = at
 

@@ -91,7 +91,9 @@ class Promises:
 
     @property
     def opted_out(self) -> bool:
-        stops, starts = ([at for said, at in self.heard.values() if said is word] for word in (Keyword.STOP, Keyword.START))
+        stops, starts = (
+            [at for said, at in self.heard.values() if said is word] for word in (Keyword.STOP, Keyword.START)
+        )
         return bool(stops) and (not starts or max(stops) >= max(starts))
 
     def keyword(self, event: Receive) -> Keyword | None:

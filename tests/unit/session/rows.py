@@ -65,31 +65,33 @@ class Rows:
         return self.states[warning_id] if warning_id else 0
 
     def write(self, before: Thread, decision: Decision, now: datetime) -> None:
-        if decision.cancel_all:
-            self.canceled.update(message.id for message in self.outbound if self.states[message.id] < 3)
+        self._write_canceled(decision)
         for text in decision.inbound:
             self._write_inbound(text, now)
         for ignore in decision.ignore:
             self._write_ignored(ignore)
-        open_before = before.session.id if before.session else None
         for session in decision.sessions:
             self._write_session(session)
         for change in decision.turns:
             self._write_turn(change.turn, change.outcome)
         for message in decision.outbound:
-            self._write_outbound(message, open_before, decision)
+            self._write_outbound(message, before.session.id if before.session else None, decision)
         for change in decision.turns:
             if change.outcome:
                 self._check_committed(change.turn, change.outcome)
-        if decision.attach:
-            for stored in self.untaken.values():
-                stored.session_id = decision.attach
-        for message_id in decision.cancel:
-            assert self.states[message_id] == PENDING, "a message that is under way cannot be taken back"
-            self.canceled.add(message_id)
+        for stored in self.untaken.values():
+            stored.session_id = decision.attach or stored.session_id
         for done in decision.done:
             self._write_done(done, decision)
         self._check_positions(before, decision)
+
+    def _write_canceled(self, decision: Decision) -> None:
+        """What is canceled was committed earlier."""
+        if decision.cancel_all:
+            self.canceled.update(message.id for message in self.outbound if self.states[message.id] < 3)
+        for message_id in decision.cancel:
+            assert self.states[message_id] == PENDING, "a message that is under way cannot be taken back"
+            self.canceled.add(message_id)
 
     def _write_inbound(self, message: InboundMessage, now: datetime) -> None:
         assert message.position not in self.inbound

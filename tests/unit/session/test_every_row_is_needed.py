@@ -79,7 +79,9 @@ class Walk:
         if not self.world.calls:
             return
         call = self.chance.choice(self.world.calls)
-        outcome = self.chance.choices(["answer", "hang up", "fail", "be away", "die", "hand off"], [4, 2, 5, 4, 2, 1])[0]
+        outcome = self.chance.choices(["answer", "hang up", "fail", "be away", "die", "hand off"], [4, 2, 5, 4, 2, 1])[
+            0
+        ]
         if outcome == "fail":
             self.world.fail(call)
         elif outcome == "be away":

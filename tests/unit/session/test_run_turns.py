@@ -14,7 +14,8 @@ from parley_chassis.settings import ProcessSettings
 from parley_chassis.telemetry import Telemetry
 from parley_session.domain.effects import RunTurn
 from parley_session.domain.events import Absence, Answer, Failure
-from parley_session.domain.thread import AgentSettings, Session, Thread, Turn, TurnKind
+from parley_session.domain.settings import DEFAULTS
+from parley_session.domain.thread import Session, Thread, Turn, TurnKind
 from parley_session.handlers.commit_turns import TurnResult
 from parley_session.handlers.run_turns import RunTurns
 from parley_session.ports import AgentAway, AgentFailed, Agents, HistoryItem, ThreadStore
@@ -25,7 +26,7 @@ LEASE = 0.08
 def a_run(turn_id: str = "turn", fence: int = 1) -> RunTurn:
     thread = Thread("thread", 1, "+15550100", "+15550111")
     turn = Turn(turn_id, "session", TurnKind.MESSAGE, datetime(2030, 1, 1, tzinfo=UTC), claimed=True, fence=fence)
-    return RunTurn(thread, Session("session", "echo", AgentSettings(), 1), turn, ())
+    return RunTurn(thread, Session("session", "echo", {}, DEFAULTS, 1), turn, ())
 
 
 class Surroundings:

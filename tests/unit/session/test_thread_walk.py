@@ -107,12 +107,13 @@ class ThreadWalk(RuleBasedStateMachine):
     @precondition(lambda self: self.heard)
     @rule(index=st.integers(0, 5), late=LATE)
     def know_better_when_it_came(self, index: int, late: int) -> None:
-        text = self.heard[index % len(self.heard)]
-        said = [keyword for keyword, _ in self.world.promises.heard.values()]
-        # What was said earlier is forgotten: a better moment for what came after cannot bring it back.
-        if text.source_id in self.world.promises.heard:
-            if said.count(self.world.promises.heard[text.source_id][0]) == 1:
-                self.world.receive_again(text, self.world.now - timedelta(seconds=late))
+        text, known = self.heard[index % len(self.heard)], self.world.promises.heard
+        if text.source_id not in known:
+            return
+        said = [keyword for keyword, _ in known.values()]
+        # Of several the latest is kept: a better moment for it cannot bring an earlier one back.
+        if said.count(known[text.source_id][0]) == 1:
+            self.world.receive_again(text, self.world.now - timedelta(seconds=late))
 
     @precondition(lambda self: self.world.register.scope)
     @rule(keyword=st.sampled_from([Keyword.STOP, Keyword.START]), late=LATE)
@@ -214,7 +215,7 @@ class ThreadWalk(RuleBasedStateMachine):
             self.world.end(sessions[index % len(sessions)])
 
     def teardown(self) -> None:
-        if hasattr(self, "world"):
+        if hasattr(self, "world") and self.world.is_sound:
             self.world.come_to_rest()
             self.world.fall_silent()
 

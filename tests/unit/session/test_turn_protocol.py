@@ -6,19 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from parley_session.domain.effects import RunTurn, TurnOutcome
+from parley_session.domain.effects import MessageKind, RunTurn, TurnOutcome
 from parley_session.domain.events import Answer, Protocol, Wake
 from parley_session.domain.machine import LateResult
-from parley_session.domain.thread import AgentSettings, Phase, TurnKind
-from tests.unit.session.world import World
+from parley_session.domain.settings import DEFAULTS
+from parley_session.domain.thread import Phase, TurnKind, TurnPhase
+from tests.unit.session.world import World, begun
 
 LEASE = Protocol().lease.total_seconds()
-FALLBACK = AgentSettings().fallback_text
-
-
-def begun(run: RunTurn | None) -> RunTurn:
-    assert run is not None
-    return run
+FALLBACK = DEFAULTS.fallback_text
 
 
 def again(world: World) -> RunTurn:
@@ -28,31 +24,26 @@ def again(world: World) -> RunTurn:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def run(world: World) -> RunTurn:
     return begun(world.receive("hello"))
 
 
 def test_s11_a_hang_up_sends_the_replies_and_then_runs_the_end(world: World, run: RunTurn) -> None:
     end = begun(world.answer(run, "Bye", "Take care", hang_up=True))
-    assert world.replies == ["Bye", "Take care"]
+    assert world.said == ["Bye", "Take care"]
     assert (end.turn.kind, end.texts) == (TurnKind.END, ())
-    assert world.phase is Phase.END_RUNNING
+    assert world.turn_phase is TurnPhase.END_RUNNING
 
 
 def test_s11_the_third_failure_sends_the_fallback_text(world: World, run: RunTurn) -> None:
     world.fail(run)
     world.fail(again(world))
-    assert world.replies == []
+    assert world.said == []
     world.fail(again(world))
-    assert world.replies == [FALLBACK]
-    assert world.outbound[0].fallback
-    assert world.outcomes[run.turn.id] is TurnOutcome.FALLBACK
-    assert world.phase is Phase.IDLE
+    assert world.said == [FALLBACK]
+    assert world.rows.outbound[0].kind is MessageKind.FALLBACK
+    assert world.rows.outcomes[run.turn.id] is TurnOutcome.FALLBACK
+    assert (world.phase, world.turn_phase) == (Phase.OPEN, TurnPhase.NONE)
 
 
 def test_s11_a_lost_lease_is_an_attempt(world: World, run: RunTurn) -> None:
@@ -61,14 +52,14 @@ def test_s11_a_lost_lease_is_an_attempt(world: World, run: RunTurn) -> None:
     assert [call.turn.attempt for call in (run, second, third)] == [1, 2, 3]
     world.now = world.turn.wake_time
     assert world.poll() is None
-    assert world.replies == [FALLBACK]
+    assert world.said == [FALLBACK]
 
 
 def test_s11_failures_and_lost_leases_count_together(world: World, run: RunTurn) -> None:
     world.fail(run)
     again(world)  # and dies with it
     world.fail(again(world))
-    assert world.replies == [FALLBACK]
+    assert world.said == [FALLBACK]
 
 
 @pytest.mark.parametrize(("gone", "given_up"), [(59, False), (60, True), (61, True)])
@@ -77,7 +68,7 @@ def test_s11_an_agent_may_be_away_for_a_minute(world: World, run: RunTurn, gone:
     call = again(world)
     world.now = run.turn.wake_time - Protocol().lease + timedelta(seconds=gone)
     world.be_away(call)
-    assert world.replies == ([FALLBACK] if given_up else [])
+    assert world.said == ([FALLBACK] if given_up else [])
 
 
 def test_s11_an_absence_is_no_attempt(world: World, run: RunTurn) -> None:
@@ -87,15 +78,15 @@ def test_s11_an_absence_is_no_attempt(world: World, run: RunTurn) -> None:
         call = again(world)
     assert call.turn.attempt == 1
     world.answer(call, "here I am")
-    assert world.replies == ["here I am"]
+    assert world.said == ["here I am"]
 
 
 def test_s11_the_pauses_of_an_absence_grow_and_end_within_the_minute(world: World, run: RunTurn) -> None:
     pauses = []
     call = run
-    while not world.outcomes:
+    while not world.rows.outcomes:
         world.be_away(call)
-        if not world.outcomes:
+        if not world.rows.outcomes:
             pauses.append((world.turn.wake_time - world.now).total_seconds())
             call = again(world)
     assert pauses[0] == 0.25
@@ -119,7 +110,7 @@ def test_s11_a_failure_shows_that_the_agent_is_there(world: World, run: RunTurn)
     call = again(world)
     world.advance(10)
     world.be_away(call)
-    assert world.replies == [], "the minute begins with the new absence"
+    assert world.said == [], "the minute begins with the new absence"
 
 
 def test_s11_after_a_fallback_the_agent_gets_the_next_text(world: World, run: RunTurn) -> None:
@@ -132,14 +123,14 @@ def test_s11_after_a_fallback_the_agent_gets_the_next_text(world: World, run: Ru
 
 def test_an_answer_without_replies_says_nothing(world: World, run: RunTurn) -> None:
     world.answer(run, "", "  \n", state="{}")
-    assert world.replies == []
+    assert world.said == []
     assert world.session.state == "{}"
 
 
 def test_long_replies_become_several_messages_in_their_order(world: World, run: RunTurn) -> None:
     world.answer(run, "a" * 1600 + " " + "b" * 100, "c")
-    assert world.replies == ["a" * 1600, "b" * 100, "c"]
-    assert [message.seq for message in world.outbound] == [1, 2, 3]
+    assert world.said == ["a" * 1600, "b" * 100, "c"]
+    assert [message.seq for message in world.rows.outbound] == [1, 2, 3]
 
 
 def test_a_takeover_repeats_the_turn_with_the_same_input_under_a_higher_fence(world: World, run: RunTurn) -> None:
@@ -159,20 +150,20 @@ def test_the_result_of_a_lost_claim_is_refused_and_changes_nothing(world: World,
         world.answer(run, "too late")
     assert world.thread == before
     world.answer(taken_over, "in time")
-    assert world.replies == ["in time"]
+    assert world.said == ["in time"]
 
 
 def test_a_result_counts_once(world: World, run: RunTurn) -> None:
     world.answer(run, "hello")
     with pytest.raises(LateResult):
         world.happen([Answer(run.turn.id, run.turn.fence, ("hello",))])
-    assert world.replies == ["hello"]
+    assert world.said == ["hello"]
 
 
 def test_a_result_may_come_after_the_lease_while_nobody_has_taken_over(world: World, run: RunTurn) -> None:
     world.advance(LEASE + 5)
     world.answer(run, "late, but the only one")
-    assert world.replies == ["late, but the only one"]
+    assert world.said == ["late, but the only one"]
 
 
 def test_a_renewed_lease_holds(world: World, run: RunTurn) -> None:

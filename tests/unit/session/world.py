@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from parley_session.domain.decide import decide
-from parley_session.domain.effects import Done, MessageKind, RunTurn, TurnOutcome
+from parley_session.domain.effects import Done, MessageKind, RunTurn
 from parley_session.domain.events import (
     Absence,
     Answer,
@@ -24,7 +24,6 @@ from parley_session.domain.events import (
     Event,
     Failure,
     HandOffSession,
-    Protocol,
     Receive,
     Refusal,
     Request,
@@ -37,14 +36,22 @@ from parley_session.domain.events import (
 from parley_session.domain.keywords import Keyword
 from parley_session.domain.machine import TABLE, LateResult, Table
 from parley_session.domain.opt_out import NEVER_SAID, OptOut
-from parley_session.domain.settings import settings_of
-from parley_session.domain.split import split, whole
-from parley_session.domain.thread import SMS, EndReason, HandOff, Opening, Phase, Session, Thread, Turn, TurnKind, TurnPhase
+from parley_session.domain.split import split
+from parley_session.domain.thread import (
+    SMS,
+    HandOff,
+    Opening,
+    Phase,
+    Session,
+    Thread,
+    Turn,
+    TurnPhase,
+)
+from tests.unit.session.agent_calls import PROTOCOL, AgentCalls
 from tests.unit.session.promises import ACCEPTED, SUPPRESSED, Promises, Register, Step
 from tests.unit.session.rows import Rows
 
 START_OF_TIME = datetime(2030, 1, 1, tzinfo=UTC)
-PROTOCOL = Protocol()
 NO_LIMITS = {"text_limit": 0, "repeat_limit": 0, "turn_limit": 0}
 
 
@@ -54,6 +61,9 @@ class World:
     """What a session that opens now is pinned to."""
     table: Table = field(default_factory=lambda: dict(TABLE))
     register: Register = field(default_factory=Register)
+    is_registered: bool = True
+    is_sound: bool = True
+    """Whether no promise has been broken."""
     channel: int = SMS
     now: datetime = START_OF_TIME
     skipped: timedelta = timedelta(0)
@@ -61,19 +71,20 @@ class World:
     opt_out: OptOut = NEVER_SAID
     """What is known of the participant in our number's scope: other threads may change it."""
     rows: Rows = field(default_factory=Rows)
-    calls: list[RunTurn] = field(default_factory=list)
-    """Calls of the agent that nobody has heard of yet; those that lost their lease among them."""
-    attempts: dict[str, int] = field(default_factory=dict)
-    """Calls of each turn that were delivered, as far as the protocol can know."""
-    away_since: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ids = count(1)
         endpoint = "+18005550100" if self.register.toll_free else "+15550100"
         self.thread = Thread("thread", self.channel, endpoint, "+15550111")
         self.promises = Promises(self.rows, self.register)
+        self._agent = AgentCalls(self.rows)
 
     # ---- what stands
+
+    @property
+    def calls(self) -> list[RunTurn]:
+        """Calls of the agent that nobody has heard of yet; those that lost their lease among them."""
+        return self._agent.open
 
     @property
     def phase(self) -> Phase:
@@ -168,38 +179,8 @@ class World:
             assert not counts, "a result that counts was refused"
             raise
         assert counts, "a result that must not count was taken"
-        if self.rows.outcomes.get(call.turn.id) is TurnOutcome.DROPPED:
-            assert self.opt_out.opted_out, "a result that counts was dropped"
-        elif isinstance(event, Answer):
-            self._check_answered(call, event)
-        else:
-            self._check_tried(call.turn, event)
+        self._agent.check_result(call, event, self.thread, self.now)
         return run
-
-    def _check_answered(self, call: RunTurn, event: Answer) -> None:
-        assert self.rows.outcomes[call.turn.id] is TurnOutcome.ANSWERED
-        is_end = call.turn.kind is TurnKind.END
-        fit = split if self.channel == SMS else whole
-        expected = [] if is_end else [part for text in event.replies for part in fit(text)]
-        assert [message.text for message in self.rows.outbound if message.turn_id == call.turn.id] == expected
-        session = self.rows.sessions[call.session.id]
-        assert session.state == event.state
-        assert session.started
-        assert (session.end_reason is EndReason.ENDED_BY_AGENT) is event.hang_up or is_end
-        if not session.end_reason:
-            assert session.hand_off == event.hand_off
-
-    def _check_tried(self, turn: Turn, event: Failure | Absence) -> None:
-        """A turn is given up after its attempts, or after the agent was away for long, and not before."""
-        if isinstance(event, Absence):
-            self.attempts[turn.id] -= 1
-            gone = self.now - self.away_since.setdefault(turn.id, self.now)
-            given_up = gone >= PROTOCOL.away_limit
-        else:
-            self.away_since.pop(turn.id, None)
-            given_up = self.attempts[turn.id] == PROTOCOL.attempts
-        assert (turn.id in self.rows.outcomes) is given_up
-        assert given_up or self.turn.wake_time > self.now, "tried again without a pause"
 
     def renew(self, call: RunTurn) -> None:
         turn = self.thread.turn
@@ -222,7 +203,8 @@ class World:
         done = self.rows.requests[command.request.id]
         (message,) = (message for message in self.rows.outbound if message.id == done.message_id)
         opens = isinstance(command, StartSession)
-        assert (message.text, message.kind) == (command.text, MessageKind.OPENING if opens else MessageKind.PERSON)
+        assert message.kind is (MessageKind.OPENING if opens else MessageKind.PERSON)
+        assert message.text == split(command.text)[-1]
         return done
 
     def end(self, session_id: str = "") -> RunTurn | None:
@@ -278,13 +260,15 @@ class World:
         before = self._read()
         context = Context(self.now, lambda: f"id-{next(self._ids)}", may_claim, people_now=self.people_now)
         decision = decide(before, events, context, self.table)
+        self.is_sound = False
         covered = next((event.covered for event in events if isinstance(event, TimeOut)), None)
         self.promises.hear(events, self.now)
         self.rows.write(before, decision, self.now)
         self.thread, self.opt_out = replace(decision.thread, waiting=()), decision.thread.opt_out
         self.promises.check(Step(before, events, decision, self.now, self.people_now, covered))
         if decision.run:
-            self._begin(decision.run)
+            self._agent.begin(decision.run, self.thread, self.now)
+        self.is_sound = True
         return decision.run
 
     def _read(self) -> Thread:
@@ -292,31 +276,14 @@ class World:
         return replace(
             self.thread,
             waiting=self.rows.waiting(),
-            opening=Opening("echo", self.wishes, self.register.scope, self.register.keywords),
+            opening=self._opening() if self.is_registered else None,
             opt_out=self.opt_out,
             warning_state=self.rows.warning_state(self.thread),
             from_our_number=self.register.from_our_number,
         )
 
-    def _begin(self, run: RunTurn) -> None:
-        """A call of the agent begins."""
-        turn = run.turn
-        assert turn.id not in self.rows.outcomes
-        assert turn.fence > max((call.turn.fence for call in self.calls if call.turn.id == turn.id), default=0)
-        assert turn == self.thread.turn
-        if turn.kind is TurnKind.END:
-            assert run.session == self.thread.endings[0]
-        else:
-            assert run.session == self.thread.session
-            assert (turn.kind is TurnKind.START) is not run.session.started
-        assert turn.wake_time == self.now + PROTOCOL.lease
-        self.rows.begin(run)
-        self.attempts[turn.id] = self.attempts.get(turn.id, 0) + 1
-        assert turn.attempt == self.attempts[turn.id] <= PROTOCOL.attempts, "called too often"
-        if turn.fence == 1 and run.texts:
-            newest = self.rows.inbound[run.texts[-1].position].receive_time
-            assert self.now >= newest + run.session.settings.settle, "the burst was not waited for"
-        self.calls.append(run)
+    def _opening(self) -> Opening:
+        return Opening("echo", self.wishes, self.register.scope, self.register.keywords)
 
     # ---- rest
 
@@ -358,3 +325,10 @@ class World:
         self.come_to_rest()
 
 
+def begun(run: RunTurn | None) -> RunTurn:
+    assert run is not None, "no turn was begun"
+    return run
+
+
+def texts(run: RunTurn | None) -> list[str]:
+    return [text.text for text in begun(run).texts]

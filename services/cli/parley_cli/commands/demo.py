@@ -30,7 +30,8 @@ async def demo(
 ) -> None:
     """Tells the story of a text, from the signed webhook to its delivery, and checks each step."""
     # The story shows what goes wrong on purpose; the log would say it again.
-    logging.getLogger("parley_notifier").setLevel(logging.CRITICAL)
+    for service in ("parley_notifier", "parley_session", "parley_agent"):
+        logging.getLogger(service).setLevel(logging.CRITICAL)
     out = console()
     began = time.monotonic()
     out.print("\n[bold]Parley[/bold]  starting PostgreSQL, a simulated Twilio, an agent and the four services …")

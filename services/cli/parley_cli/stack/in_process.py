@@ -22,7 +22,7 @@ import parley_simulator.settings
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from parley_chassis.settings import ProcessSettings, ServiceSettings, SettingsT, load
 from parley_chassis.telemetry import Telemetry
-from parley_cli.stack.agent_processes import kill_agents
+from parley_cli.stack.agent_processes import kill_workers
 from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.schema import prepare_database
 from parley_cli.stack.session_api import ApiError, SessionApi, session_api
@@ -69,7 +69,7 @@ async def running(options: Options) -> AsyncIterator[Stack]:
         number = simulator.add_number(options.number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url)
         number.friendly_name = options.agent
         await _start_services(stack, layout, simulator)
-        simulator.end_agent.offer(kill_agents)
+        simulator.end_agent.offer(kill_workers)
         api = await stack.enter_async_context(session_api(layout.session, layout.api_key))
         await api.update_number(options.number, options.agent)
         simulator.skip_time.offer(skipping(api))

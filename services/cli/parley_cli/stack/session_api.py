@@ -23,6 +23,11 @@ from parley.session.v1 import (
 
 TIMEOUT = 5.0
 Session = session_pb2.Session
+KEYWORDS = {
+    "provider": number_pb2.KEYWORDS_PROVIDER,
+    "advanced": number_pb2.KEYWORDS_ADVANCED,
+    "none": number_pb2.KEYWORDS_NONE,
+}
 
 
 class ApiError(Exception):
@@ -104,12 +109,17 @@ class SessionApi:
             response = await self._clock.SkipTime(request, timeout=TIMEOUT, metadata=self._metadata)
         return response.now.ToDatetime(UTC)
 
-    async def update_number(self, number: str, agent: str) -> number_pb2.Number:
-        """Leaves what else is known of the number as it is."""
+    async def update_number(
+        self, number: str, agent: str, *, keywords: str = "", opt_out_scope: str = ""
+    ) -> number_pb2.Number:
+        """Leaves what is not given as it is. `keywords` is one of KEYWORDS."""
+        change = number_pb2.Number(number=number, agent=agent, opt_out_scope=opt_out_scope)
+        change.keywords = KEYWORDS.get(keywords, number_pb2.KEYWORDS_UNSPECIFIED)
+        given = {"agent": agent, "keywords": keywords, "opt_out_scope": opt_out_scope}
         request = number_service_pb2.UpdateNumberRequest(
-            number=number_pb2.Number(number=number, agent=agent),
+            number=change,
             allow_missing=True,
-            update_mask=FieldMask(paths=["agent"]),
+            update_mask=FieldMask(paths=[name for name, value in given.items() if value]),
         )
         with sentences():
             response = await self._numbers.UpdateNumber(request, timeout=TIMEOUT, metadata=self._metadata)

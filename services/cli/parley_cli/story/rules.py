@@ -16,7 +16,7 @@ async def a_text_of_ours(teller: Teller) -> None:
     before = len(teller.outbox)
     first = await teller.send(REMINDER, key="reminder-1")
     again = await teller.send(REMINDER, key="reminder-1")
-    await teller.reply()
+    await teller.arrive()
     await teller.quiet()
     teller.check(first == again and first.status == 202, "both are answered 202 with the same session and message")
     teller.check(len(teller.outbox) == before + 1, "one text was sent")
@@ -31,7 +31,7 @@ async def a_text_of_ours(teller: Teller) -> None:
 async def a_silence_that_ends(teller: Teller) -> None:
     teller.heading("24 hours of silence, and a reply within the ten minutes")
     await teller.skip(A_DAY)
-    await teller.reply()
+    await teller.arrive()
     await teller.quiet()
     await teller.text("Yes, still here. How much is a blow-dry?")
     await teller.reply()
@@ -41,7 +41,7 @@ async def a_silence_that_ends(teller: Teller) -> None:
 async def a_silence_that_stays(teller: Teller) -> None:
     teller.heading("Another 24 hours, and nobody answers the warning")
     await teller.skip(A_DAY)
-    await teller.reply()
+    await teller.arrive()
     await teller.quiet()
     teller.check((await teller.states())[-1] == "open", "the ten minutes begin when Twilio has taken the warning")
     await teller.skip(TEN_MINUTES)

@@ -74,7 +74,14 @@ class Teller:
         self.note(f"signed webhook → committed in PostgreSQL → 200, in {1000 * (time.perf_counter() - began):.0f} ms")
 
     async def reply(self, count: int = 1) -> list[str]:
-        """The next texts that reach the phone."""
+        """The next answers of the agent."""
+        return await self._arrive(count, "agent's turn → outbox → accepted by Twilio")
+
+    async def arrive(self) -> None:
+        """The next text that reaches the phone, which no agent has written."""
+        await self._arrive(1, "outbox → accepted by Twilio")
+
+    async def _arrive(self, count: int, way: str) -> list[str]:
         began = time.perf_counter()
         wanted = self._seen + count
         try:
@@ -84,8 +91,8 @@ class Teller:
         new: Sequence[Message] = sent[self._seen :]
         self._seen = len(sent)
         for message in new:
-            self._out.print(f"  [cyan]◂ agent[/cyan] {escape(message.body)}")
-        self.note(f"agent's turn → outbox → accepted by Twilio, in {1000 * (time.perf_counter() - began):.0f} ms")
+            self._out.print(f"  [cyan]◂[/cyan] {escape(message.body)}")
+        self.note(f"{way}, in {1000 * (time.perf_counter() - began):.0f} ms")
         return [message.body for message in new]
 
     async def send(self, body: str, key: str) -> Sent:

@@ -22,7 +22,7 @@ Filter = Annotated[str, Field(max_length=MAX_ID, pattern=r"^[^\x00 ]*$")]
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class _Answer(BaseModel):

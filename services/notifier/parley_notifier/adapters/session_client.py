@@ -45,6 +45,8 @@ class SessionClient:
 
     def __init__(self, addresses: Sequence[str], process: ProcessSettings) -> None:
         self._replicas = Replicas(addresses, session_service_pb2_grpc.SessionServiceStub, process)
+        # Of their own: one that takes long over a job may be quick to take records.
+        self._jobs = Replicas(addresses, session_service_pb2_grpc.SessionServiceStub, process)
 
     async def record(self, records: Sequence[Record]) -> None:
         request = session_service_pb2.RecordDeliveriesRequest(records=map(_record, records))
@@ -70,7 +72,7 @@ class SessionClient:
 
     async def _call(self, method: Method[RequestT, ResponseT], request: RequestT) -> ResponseT:
         try:
-            return await self._replicas.call(method, request, timeout=LONG_TIMEOUT, repeats=0)
+            return await self._jobs.call(method, request, timeout=LONG_TIMEOUT, repeats=0)
         except grpc.aio.AioRpcError as error:
             name = error.code().name
             if is_unavailable(error):
@@ -79,6 +81,7 @@ class SessionClient:
 
     async def close(self) -> None:
         await self._replicas.close()
+        await self._jobs.close()
 
 
 def _record(record: Record) -> session_pb2.DeliveryRecord:

@@ -218,8 +218,8 @@ class Decision:
         self.opt_out(OptOut(*lane.opt_out_key, opted_out=True, event_time=event_time), (lane,))
 
     def _told(self, moment: float) -> float:
-        """A moment of the process's clock on the database's."""
-        return self.now + moment - self.clock
+        """A moment of the process's clock on the database's, as finely as that keeps it."""
+        return round(self.now + moment - self.clock, 6)
 
     def _is_orphan(self, delivery: Delivery) -> bool:
         """A claim of this process that it does not work at: the commit's answer was lost, so it was never begun."""

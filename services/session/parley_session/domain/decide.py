@@ -251,6 +251,9 @@ def _start_session(machine: Machine, event: StartSession) -> None:
                 return
             case OnOpenSession.SUPERSEDE:
                 _end(machine, Ending(EndReason.SUPERSEDED))
+    if machine.draft.texts_wait and machine.draft.is_looping():
+        # They would end the session that they are the first texts of.
+        machine.draft.ignore_waiting("turn_limit")
     machine.fire(SessionSymbol.OPEN_OUTBOUND, event)
 
 

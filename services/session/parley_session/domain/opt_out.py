@@ -6,9 +6,12 @@ What was said later counts, whatever the order of arrival; of equal moments the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from parley_session.domain.keywords import Keyword
+
+PRECISION = timedelta(seconds=2)
+"""The provider's list tells whole seconds; a text that came through its webhook was timed better than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class OptOut:
 
     def hear(self, keyword: Keyword, moment: datetime, source: str) -> OptOut:
         """With a STOP or START said at `moment`. The same source again brings a better moment for it."""
+        if self._says_it_less_exactly(moment, source):
+            return self
         if keyword is Keyword.STOP:
             if source != self.stop_source and self.stop_time is not None and moment < self.stop_time:
                 return self
@@ -40,6 +45,10 @@ class OptOut:
         if source != self.start_source and self.start_time is not None and moment < self.start_time:
             return self
         return replace(self, start_time=moment, start_source=source)
+
+    def _says_it_less_exactly(self, moment: datetime, source: str) -> bool:
+        known = {self.stop_source: self.stop_time, self.start_source: self.start_time}.get(source)
+        return known is not None and abs(moment - known) < PRECISION
 
     def heard_from(self, source: str) -> Keyword | None:
         """What counts as said by `source`; None where it does not count, or does no more."""

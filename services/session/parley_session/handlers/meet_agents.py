@@ -29,17 +29,20 @@ class MeetAgents:
         self._numbers = numbers
         self._agents = agents
         self._asked: dict[str, asyncio.Task[bool]] = {}
+        self._met: set[str] = set()
 
     async def __call__(self, incoming: Incoming) -> Received:
         received = await self._receive(incoming)
         if received.outcome is not Outcome.UNKNOWN_NUMBER:
             return received
         name = incoming.key.endpoint
-        if name not in self._asked:
+        if name not in self._asked and name not in self._met:
             if len(self._asked) >= LIMIT:
                 return Received(Outcome.FAILED)
             self._asked[name] = asyncio.create_task(self._meet(name))
-        return await self._receive(incoming) if await asyncio.shield(self._asked[name]) else received
+        if name in self._met or await asyncio.shield(self._asked[name]):
+            return await self._receive(incoming)
+        return received
 
     async def _meet(self, name: str) -> bool:
         try:
@@ -49,6 +52,7 @@ class MeetAgents:
             log.info("agent_unknown", extra={"agent": name})
             return False
         else:
+            self._met.add(name)
             return True
         finally:
             del self._asked[name]

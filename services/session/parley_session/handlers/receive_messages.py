@@ -106,7 +106,8 @@ def _is_ours(thread: Thread, event: Receive) -> bool:
     if opening is None:
         return False
     if opening.ingest_from and event.fetched and event.receive_time:
-        return event.receive_time >= opening.ingest_from
+        # The provider's times are whole seconds.
+        return event.receive_time >= opening.ingest_from.replace(microsecond=0)
     return True
 
 

@@ -6,14 +6,14 @@ A request with an id has one effect, however often it is made.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parley_session.domain.decide import Refused, decide
 from parley_session.domain.effects import Decision, Done
 from parley_session.domain.events import Command, Context, SendMessage, StartSession
 from parley_session.handlers.follow_up import FollowUp
-from parley_session.ports import Gathered, ThreadKey, ThreadStore
+from parley_session.ports import Gathered, RequestTaken, ThreadKey, ThreadStore
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,15 @@ class TakeRequests:
         results: dict[int, Taken] = {}
         waiting = dict(enumerate(items))
         while waiting:
-            # One request for each thread at a time: what it finds is what the one before has left.
-            by_key: dict[ThreadKey, int] = {}
-            for index, item in waiting.items():
-                by_key.setdefault(item.key, index)
-            results.update(await self._take({index: waiting.pop(index) for index in by_key.values()}))
+            turn = {index: waiting.pop(index) for index in _independent(waiting)}
+            try:
+                results.update(await self._take(turn))
+            except RequestTaken:
+                # Another process took one of them meanwhile, for a thread that we have not locked: now it is known.
+                results.update(await self._take(turn))
         return [results[index] for index in range(len(items))]
 
-    async def _take(self, items: dict[int, Asked]) -> dict[int, Taken]:
+    async def _take(self, items: Mapping[int, Asked]) -> dict[int, Taken]:
         new = [item.key for item in items.values() if isinstance(item.command, StartSession)]
         if new:
             await self._store.create_threads(sorted(new))
@@ -80,3 +81,17 @@ class TakeRequests:
 
 
 _Identified = StartSession | SendMessage
+
+
+def _independent(waiting: Mapping[int, Asked]) -> list[int]:
+    """The first of each thread and of each request: what the others find is what these have left."""
+    seen: set[ThreadKey | str] = set()
+    found = []
+    for index, item in waiting.items():
+        names: set[ThreadKey | str] = {item.key}
+        if isinstance(item.command, _Identified):
+            names.add(item.command.request.id)
+        if not names & seen:
+            found.append(index)
+        seen |= names
+    return found

@@ -11,7 +11,8 @@ from parley_simulator.handlers.end_agent import EndAgent
 from parley_simulator.handlers.watch_log import Watch
 from parley_simulator.ports import Clock
 
-AGENT_AT_WORK = "agent.run_turn"
+# It begins before the agent is called; the span of the agent itself when it may have answered already.
+TURN = "session.run_turn"
 
 
 class RecordStations:
@@ -47,7 +48,7 @@ class RecordStations:
     def span_begun(self, trace_id: str, span_id: str, name: str, at: float, attributes: Mapping[str, object]) -> None:
         self._journal.span_begun(trace_id, span_id, name, at, attributes)
         self._watch.notify()
-        if name == AGENT_AT_WORK:
+        if name == TURN:
             self._end_agent.turn_began()
 
     def span_ended(self, trace_id: str, span_id: str, at: float, failed: bool) -> None:

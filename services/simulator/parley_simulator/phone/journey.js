@@ -99,7 +99,7 @@ function axis({ length }) {
   const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000, 600000]
     .map((milliseconds) => milliseconds / 1000).find((size) => length / size <= 5) ?? length / 4;
   const moments = [];
-  for (let at = 0; at < length * 0.95; at += step) {
+  for (let at = 0; at < length * 0.88; at += step) {
     const moment = el("span", {}, at ? duration(at) : "0");
     moment.style.left = `${(at / length) * 100}%`;
     moments.push(moment);

@@ -26,6 +26,7 @@ from parley_session.ports import (
     HistoryItem,
     OptOutNotice,
     RecordedDelivery,
+    RequestTaken,
     SenderWanted,
     Submission,
     ThreadKey,
@@ -73,7 +74,7 @@ class PostgresBatch:
         canceled = await self._write_rest(decisions)
         wanted = [_history_row(decision) for decision in decisions if decision.run]
         history = await self._queue("history", rows.dump(wanted)) if wanted else None
-        await self._transaction.commit()
+        await self._commit()
         return Committed(
             _history(await history.fetchall()) if history else {},
             [Submission(*row) for row in await canceled.fetchall()] if canceled else (),
@@ -97,6 +98,14 @@ class PostgresBatch:
                 await self._queue(name, rows.dump(parameter))
         canceled = [row for d in decisions for row in rows.cancel_rows(d)]
         return await self._queue("cancel", rows.dump(canceled)) if canceled else None
+
+    async def _commit(self) -> None:
+        try:
+            await self._transaction.commit()
+        except psycopg.errors.UniqueViolation as error:
+            if error.diag.constraint_name == "requests_pkey":
+                raise RequestTaken from None
+            raise
 
     async def _read_locked(self, keys: Sequence[Row]) -> Gathered:
         if not keys:

@@ -1,0 +1,2 @@
+def respond(conv, message):
+    return {"utterance": f"heard {message}"}
