@@ -1,4 +1,4 @@
-"""An outage of ours ends nobody's session: a reply that came meanwhile is found in Twilio's list before the end (S8)."""
+"""An outage of ours ends nobody's session: before the end, Twilio's own list is asked for a reply that we missed (S8)."""
 
 from __future__ import annotations
 

@@ -138,3 +138,16 @@ async def test_a_participant_who_texts_from_elsewhere_gets_a_phone(
     await expect(phone_of(page, here)).to_be_visible()
     await elsewhere.text("hello from a terminal")
     await expect(phone_of(page, elsewhere).locator(".mine .words")).to_have_text("hello from a terminal")
+
+
+async def test_a_day_that_is_skipped_brings_the_warning(talk_to: NewConversation, open_page: OpenPage) -> None:
+    conversation = await talk_to("answering")
+    page = await open_page(address(conversation))
+    phone = phone_of(page, conversation)
+    await text(phone, "I'll think about it")
+    await expect(phone.locator(".theirs .state")).to_have_text("delivered")
+    await page.get_by_role("button", name="Skip 24 hours").click()
+    await expect(phone.locator(".later")).to_have_text("24 hours later")
+    await expect(phone.locator(".theirs .words").last).to_contain_text("Are you still there?")
+    await text(phone, "Yes, go on")
+    await expect(phone.locator(".theirs .words").last).to_have_text("started=True heard=Yes, go on")

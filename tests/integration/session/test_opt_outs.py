@@ -14,9 +14,16 @@ from parley_session.handlers.relay_outbox import RelayOutbox
 from parley_session.ports import DeliveryRecord, HandOver, OptOutNotice, Submission
 from tests.databases import FreshDatabase
 from tests.integration.session.asking import ANNA, REASONS, talk
-from tests.integration.session.replica import OURS, Replica, Rows, answer, eventually_async, incoming, key
+from tests.integration.session.replica import (
+    OURS,
+    Replica,
+    Rows,
+    answer,
+    incoming,
+    key,
+    replica_running,
+)
 from tests.integration.session.wire import wire_to
-from tests.integration.session.replica import replica_running
 
 ACCEPTED, SUPPRESSED, CANCELED, UNKNOWN = 3, 8, 9, 2
 NOON = datetime.now(UTC) - timedelta(hours=1)
@@ -24,6 +31,11 @@ SAID = "SELECT stop_time, start_time FROM session.opt_outs"
 DUE = "SELECT count(*) FROM session.opt_outs WHERE next_submit_time IS NOT NULL"
 REPEAT = "UPDATE session.opt_outs SET next_submit_time = clock_timestamp() WHERE next_submit_time IS NOT NULL"
 REPEAT_MESSAGES = "UPDATE session.outbox SET next_submit_time = clock_timestamp()"
+
+
+@pytest.fixture(autouse=True)
+async def registered_long_ago(rows: Rows) -> None:
+    await rows.all("UPDATE session.numbers SET ingest_from = %s", NOON)
 
 
 def said(source: str, text: str, minutes: float = 0, *, fetched: bool = False, stated: Keyword | None = None) -> Incoming:
@@ -339,25 +351,7 @@ async def test_a_stop_and_a_reply_that_meet_leave_nothing_to_be_sent(
         await replica.receive(incoming(f"S{number}", participant=participant))
         stop = other.receive(incoming(f"T{number}", "STOP", participant))
         await asyncio.gather(stop, replica.commit(answer(replica.last, "hi")))
+    assert await rows.one("SELECT count(*) FROM session.threads WHERE session_id IS NOT NULL") == 0
     assert await rows.one("SELECT count(*) FROM session.outbox WHERE NOT canceled") == 0
     canceled = await rows.one("SELECT count(*) FROM session.outbox")
     assert len([s for s in other.handed_over if s.canceled]) == canceled
-
-
-async def test_the_agent_is_not_called_while_the_stop_waits_for_its_thread(
-    replica: Replica, other: Replica, rows: Rows
-) -> None:
-    async with replica.store.batch() as batch:
-        await batch.gather([])
-        await replica.receive(incoming("S1"))
-    async with replica.store.batch() as batch:
-        await batch.gather([key()])
-        stopping = asyncio.create_task(other.receive(incoming("S2", "STOP")))
-        await eventually_async(lambda: _somebody_waits(rows))
-    await stopping
-    assert await replica.commit(answer(replica.last, "hi")) == [False]
-
-
-async def _somebody_waits(rows: Rows) -> bool:
-    query = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    return bool(await rows.one(query))

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from parley_session.domain.decide import Refused
+from parley_session.domain.effects import TurnOutcome
 from parley_session.domain.keywords import Keyword, KeywordMode
 from parley_session.domain.machine import LateResult
 from parley_session.domain.thread import EndReason, Phase, TurnKind, TurnPhase
@@ -72,10 +73,8 @@ def test_s10_stop_drops_a_turn_that_waits() -> None:
     world = World({"settle": 5})
     world.receive("hello")
     world.receive("STOP")
-    assert (world.turn_phase, world.rows.turns[world.calls[0].turn.id] if world.calls else None) == (
-        TurnPhase.NONE,
-        None,
-    )
+    assert (world.turn_phase, world.phase) == (TurnPhase.NONE, Phase.CLOSED)
+    assert list(world.rows.outcomes.values()) == [TurnOutcome.DROPPED]
 
 
 def test_s10_the_texts_around_a_stop_are_ignored(talking: World) -> None:

@@ -65,6 +65,7 @@ class World:
     is_sound: bool = True
     """Whether no promise has been broken."""
     channel: int = SMS
+    participant: str = "+15550111"
     now: datetime = START_OF_TIME
     skipped: timedelta = timedelta(0)
     """How far people's clock is ahead."""
@@ -75,7 +76,7 @@ class World:
     def __post_init__(self) -> None:
         self._ids = count(1)
         endpoint = "+18005550100" if self.register.toll_free else "+15550100"
-        self.thread = Thread("thread", self.channel, endpoint, "+15550111")
+        self.thread = Thread("thread", self.channel, endpoint, self.participant)
         self.promises = Promises(self.rows, self.register)
         self._agent = AgentCalls(self.rows)
 
@@ -210,11 +211,11 @@ class World:
     def end(self, session_id: str = "") -> RunTurn | None:
         return self.happen([EndSession(session_id or self.session.id)])
 
-    def hand_off(self, hand_off: HandOff | None = None) -> None:
-        assert self.happen([HandOffSession(self.session.id, hand_off or HandOff())]) is None
+    def hand_off(self, hand_off: HandOff | None = None, session_id: str = "") -> None:
+        assert self.happen([HandOffSession(session_id or self.session.id, hand_off or HandOff())]) is None
 
-    def resume(self) -> RunTurn | None:
-        return self.happen([ResumeSession(self.session.id)])
+    def resume(self, session_id: str = "") -> RunTurn | None:
+        return self.happen([ResumeSession(session_id or self.session.id)])
 
     # ---- silence, deliveries, opt-outs
 

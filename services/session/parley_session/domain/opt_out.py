@@ -50,6 +50,12 @@ class OptOut:
         known = {self.stop_source: self.stop_time, self.start_source: self.start_time}.get(source)
         return known is not None and abs(moment - known) < PRECISION
 
+    def merge(self, other: OptOut) -> OptOut:
+        """With what was said elsewhere in the same scope."""
+        stopped = other if other.stop_time and (not self.stop_time or other.stop_time > self.stop_time) else self
+        started = other if other.start_time and (not self.start_time or other.start_time > self.start_time) else self
+        return OptOut(stopped.stop_time, stopped.stop_source, started.start_time, started.start_source)
+
     def heard_from(self, source: str) -> Keyword | None:
         """What counts as said by `source`; None where it does not count, or does no more."""
         if self.stop_time and source == self.stop_source:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from parley_chassis.errors import ResourceExhausted, Unavailable
 from parley_session.domain.told import Told
@@ -57,7 +58,8 @@ class Watchers:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._watches: set[Watch] = set()
+        self._watches: dict[Watch, None] = {}
+        """In the order in which they were last looked after."""
         self._by_thread: dict[str, set[Watch]] = {}
         self._closed = False
 
@@ -71,11 +73,11 @@ class Watchers:
             raise ResourceExhausted("too many watchers here: watch fewer sessions, or elsewhere", reason="WATCHERS")
         watch = Watch(session_id)
         watch.is_stopped = self._closed
-        self._watches.add(watch)
+        self._watches[watch] = None
         try:
             yield watch
         finally:
-            self._watches.discard(watch)
+            del self._watches[watch]
             followers = self._by_thread.get(watch.thread_id, set())
             followers.discard(watch)
             if not followers:
@@ -94,9 +96,12 @@ class Watchers:
                 for watch in self._by_thread.get(thread_id, ()):
                     watch.wake()
 
-    def waiting(self) -> list[Watch]:
-        """Those that have told all they saw."""
-        return [watch for watch in self._watches if watch.is_waiting]
+    def waiting(self, limit: int) -> list[Watch]:
+        """Those that have told all they saw, the longest not looked after first. They are looked after now."""
+        chosen = list(islice((watch for watch in self._watches if watch.is_waiting), limit))
+        for watch in chosen:
+            self._watches[watch] = self._watches.pop(watch)
+        return chosen
 
     def close(self) -> None:
         """Ends all watches, and those that may yet begin."""

@@ -315,8 +315,17 @@ FROM due WHERE (o.scope, o.participant) = (due.scope, due.participant)
 RETURNING o.scope, o.participant, o.stop_time, o.stop_source, o.start_time, o.start_source
 
 -- name: finish_opt_outs
--- Unless something else was said meanwhile.
+-- Unless something else was said meanwhile; a row that somebody is writing is such a one, and is not waited for.
+WITH told AS MATERIALIZED (
+  SELECT o.scope, o.participant
+  FROM jsonb_to_recordset(%s::text::jsonb)
+    AS i(scope text, participant text, opted_out boolean, event_time timestamptz)
+  JOIN session.opt_outs o ON (o.scope, o.participant) = (i.scope, i.participant)
+  WHERE (i.opted_out, i.event_time) = (
+    SELECT s.opted_out, CASE WHEN s.opted_out THEN o.stop_time ELSE o.start_time END
+    FROM (SELECT coalesce(o.stop_time, '-infinity') >= coalesce(o.start_time, '-infinity') AS opted_out) s
+  )
+  FOR UPDATE OF o SKIP LOCKED
+)
 UPDATE session.opt_outs o SET next_submit_time = NULL
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(scope text, participant text, event_time timestamptz)
-WHERE (o.scope, o.participant) = (i.scope, i.participant)
-  AND i.event_time = CASE WHEN o.start_time > coalesce(o.stop_time, '-infinity') THEN o.start_time ELSE o.stop_time END
+FROM told WHERE (o.scope, o.participant) = (told.scope, told.participant)

@@ -232,16 +232,23 @@ def cancel_rows(decision: Decision) -> list[dict[str, Any]]:
     return [{"thread_id": thread_id, "message_id": message_id} for message_id in decision.cancel]
 
 
-def opt_out_row(thread: Thread) -> dict[str, Any]:
-    opt_out = thread.opt_out
-    return {
-        "scope": thread.opt_out_scope,
-        "participant": thread.participant,
-        "stop_time": opt_out.stop_time,
-        "stop_source": opt_out.stop_source,
-        "start_time": opt_out.start_time,
-        "start_source": opt_out.start_source,
-    }
+def opt_out_rows(threads: Iterable[Thread]) -> list[dict[str, Any]]:
+    """One for each scope and participant: threads of one batch may share it. What was said last counts."""
+    found: dict[tuple[str, str], OptOut] = {}
+    for thread in threads:
+        name = (thread.opt_out_scope, thread.participant)
+        found[name] = found[name].merge(thread.opt_out) if name in found else thread.opt_out
+    return [
+        {
+            "scope": scope,
+            "participant": participant,
+            "stop_time": opt_out.stop_time,
+            "stop_source": opt_out.stop_source,
+            "start_time": opt_out.start_time,
+            "start_source": opt_out.start_source,
+        }
+        for (scope, participant), opt_out in found.items()
+    ]
 
 
 def request_row(done: Done) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class PostgresBatch:
             {"thread_id": d.thread.id, "session_id": d.attach, "taken": d.thread.taken} for d in decisions if d.attach
         ]
         ignored = [rows.ignore_row(d.thread.id, ignore) for d in decisions for ignore in d.ignore]
-        opt_outs = [rows.opt_out_row(d.thread) for d in decisions if d.opt_out_changed]
+        opt_outs = rows.opt_out_rows([d.thread for d in decisions if d.opt_out_changed])
         requests = [rows.request_row(done) for d in decisions for done in d.done]
         for name, parameter in (
             ("attach", attached),
@@ -180,7 +180,10 @@ class PostgresThreadStore:
     async def finish_opt_outs(self, notices: Sequence[OptOutNotice]) -> None:
         await self._run(
             "finish_opt_outs",
-            [{"scope": n.scope, "participant": n.participant, "event_time": n.event_time} for n in notices],
+            [
+                {"scope": n.scope, "participant": n.participant, "opted_out": n.opted_out, "event_time": n.event_time}
+                for n in notices
+            ],
         )
 
     async def _find(self, name: str, ids: Sequence[str]) -> list[Row]:
