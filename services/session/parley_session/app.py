@@ -40,8 +40,8 @@ from parley_session.handlers.run_turns import RunTurns
 from parley_session.handlers.start_sessions import Opening, StartSessions
 from parley_session.handlers.take_requests import Asked, Taken, TakeRequests
 from parley_session.handlers.time_out_sessions import TimeOutSessions
+from parley_session.handlers.wake_watchers import Watchers
 from parley_session.handlers.watch_session import WatchSession
-from parley_session.handlers.watchers import Watchers
 from parley_session.ports import (
     Agents,
     DeliveryRecord,

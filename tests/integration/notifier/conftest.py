@@ -214,6 +214,11 @@ class Rows:
         query = "SELECT outcome FROM notifier.attempts WHERE delivery_id = %s ORDER BY attempt"
         return [row[0] for row in await self.all(query, message_id)]
 
+    async def opt_outs(self) -> list[TupleRow]:
+        """Scope, whether opted out, and when that was said."""
+        query = "SELECT scope, opted_out, date_part('epoch', event_time) FROM notifier.opt_outs ORDER BY scope"
+        return await self.all(query)
+
 
 @pytest.fixture
 async def rows(database: FreshDatabase) -> AsyncIterator[Rows]:

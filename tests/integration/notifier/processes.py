@@ -13,6 +13,7 @@ from parley_chassis.postgres.pool import Database, database
 from parley_notifier.adapters.postgres.store import PostgresBatch, PostgresStore
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.facts import Claim, Fact, Finding, Report, Submission
+from parley_notifier.domain.opt_out import OptOut
 from parley_notifier.domain.outcomes import Answer, outcome_of
 from parley_notifier.domain.reports import Record
 from parley_notifier.domain.settlement import Look
@@ -22,7 +23,7 @@ from parley_notifier.handlers.hold_claims import Claims
 from parley_notifier.handlers.take_facts import TakeFacts
 from parley_notifier.handlers.tend_lanes import TendLanes
 from parley_notifier.ports import Gathered
-from tests.integration.notifier.conftest import FAST, Text
+from tests.integration.notifier.conftest import FAST, SENDER, Text, Thread
 
 TERMS = Terms(
     lease=FAST["lease"],
@@ -34,6 +35,8 @@ TERMS = Terms(
     backoff_limit=FAST["backoff_limit"],
     pause=FAST["pause"],
 )
+
+LONG_AGO = 1_700_000_000.0
 
 
 class PausingStore(PostgresStore):
@@ -120,6 +123,10 @@ def submission(text: Text) -> Submission:
         text.canceled,
         opt_out_scope=text.scope,
     )
+
+
+def wish(thread: Thread, event_time: float = LONG_AGO, opted_out: bool = True, scope: str = SENDER) -> OptOut:
+    return OptOut(scope, thread.participant, opted_out, event_time)
 
 
 def accepted(sid: str) -> Answer:

@@ -16,6 +16,7 @@ from tests.integration.notifier.peers import SessionPeer, TwilioPeer, seconds
 from tests.integration.notifier.processes import process_on
 
 OFTEN: Mapping[str, float] = {"list_interval": 0.1, "timeout_poll": 0.02, "coverage_lag": 0.0}
+PATIENT: Mapping[str, float] = {"read_timeout": 10, "send_timeout": 12, "margin": 13, "lease": 30, "settle": 60}
 LISTED = "SELECT date_part('epoch', listed_time) FROM notifier.coverage"
 HOURS = 3600.0
 
@@ -181,7 +182,8 @@ async def test_a_list_that_fails_covers_nothing(
 
 async def test_one_process_at_a_time_reads_the_list(start: Start, session: SessionPeer, twilio: TwilioPeer) -> None:
     twilio.answering.clear()
-    async with start(twilio_url=twilio.url, **OFTEN), start(twilio_url=twilio.url, **OFTEN):
+    settings = {"twilio_url": twilio.url, **OFTEN, **PATIENT}
+    async with start(**settings), start(**settings):
         await twilio.wait_for_lists(1)
         seen = len(session.time_outs)
         await session.wait_until(lambda: len(session.time_outs) > seen + 40)
@@ -242,6 +244,6 @@ async def test_a_text_whose_webhook_was_lost_arrives_all_the_same(
 async def test_a_stop_cuts_a_list_that_does_not_answer(start: Start, twilio: TwilioPeer, rows: Rows) -> None:
     twilio.answering.clear()
     async with asyncio.timeout(6.0):
-        async with start(twilio_url=twilio.url, read_timeout=10, send_timeout=12, margin=13, lease=30, settle=60):
+        async with start(twilio_url=twilio.url, **PATIENT):
             await twilio.wait_for_lists(1)
     assert await rows.one("SELECT lease_until <= now() FROM notifier.coverage"), "the next process need not wait"

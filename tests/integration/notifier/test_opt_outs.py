@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 import pytest
-from psycopg.rows import TupleRow
 
 from parley.notifier.v1 import notifier_pb2
-from parley_notifier.domain.opt_out import OptOut
 from parley_notifier.domain.outcomes import Answer
 from parley_notifier.domain.reports import Told
-from parley_notifier.ports import Wanted
 from parley_simulator.simulator import Simulator
 from tests.databases import FreshDatabase
 from tests.integration.notifier.conftest import SENDER, Notifier, Rows, Start, Text, Thread, eventually
 from tests.integration.notifier.peers import SessionPeer, seconds
-from tests.integration.notifier.processes import Process, accepted, process_on
+from tests.integration.notifier.processes import LONG_AGO, Process, accepted, process_on, wish
 
 SID = "SM" + "1" * 32
 TOLL_FREE, OTHER_SENDER, SCOPE = "+18885550100", "+15550002222", "MG" + "0" * 32
-LONG_AGO = 1_700_000_000.0
-
-
-def wish(thread: Thread, event_time: float = LONG_AGO, opted_out: bool = True, scope: str = SENDER) -> OptOut:
-    return OptOut(scope, thread.participant, opted_out, event_time)
-
-
-async def stored(rows: Rows) -> list[TupleRow]:
-    query = "SELECT scope, opted_out, date_part('epoch', event_time) FROM notifier.opt_outs ORDER BY scope"
-    return await rows.all(query)
 
 
 @pytest.fixture
@@ -102,7 +88,7 @@ async def test_what_was_said_last_counts_whenever_it_arrives(
     text = thread.text()
     await notifier.submit(text)
     await session.wait_for("ACCEPTED" if is_sent else "SUPPRESSED", text.message_id)
-    assert await stored(rows) == [(SENDER, not is_sent, LONG_AGO + max(at for at, _ in said))]
+    assert await rows.opt_outs() == [(SENDER, not is_sent, LONG_AGO + max(at for at, _ in said))]
 
 
 async def test_senders_of_one_scope_share_what_was_said(one: Process, new_thread: Callable[[], Thread]) -> None:
@@ -178,7 +164,7 @@ async def test_an_opt_out_that_does_not_parse_is_refused_whole(
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert (refused.value.details() or "").startswith(f"opt_outs.{field}:")
     assert await rows.one("SELECT count(*) FROM notifier.deliveries") == 0
-    assert await stored(rows) == []
+    assert await rows.opt_outs() == []
 
 
 # ---- while something is under way
@@ -243,7 +229,7 @@ async def test_a_refusal_is_an_opt_out_of_the_moment_at_which_its_send_began(
     record = session.last(first.message_id)
     assert record.error_code == 21610
     assert began - 1 <= seconds(record.event_time) <= time.time()
-    assert await stored(rows) == [(SENDER, True, seconds(record.event_time))]
+    assert await rows.opt_outs() == [(SENDER, True, seconds(record.event_time))]
     assert session.last(second.message_id).error_code == 0
     assert session.last(second.message_id).event_time == record.event_time
     await notifier.opt_out(thread.said(time.time() + 1, opted_out=False), texts=[third])
@@ -261,7 +247,7 @@ async def test_a_start_is_not_undone_by_a_send_that_began_before_it(one: Process
     assert 0 < one.records[-1].event_time < start_time
     await one.submit(later)
     assert [claim.delivery_id for claim in one.claimed] == [refused.message_id, later.message_id]
-    assert [row[1] for row in await stored(rows)] == [False]
+    assert [row[1] for row in await rows.opt_outs()] == [False]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +276,7 @@ async def test_a_refusal_after_the_acceptance_is_an_opt_out_too(
     record = session.last(text.message_id)
     assert record.error_code == error_code
     assert began - 1 <= seconds(record.event_time) <= accepted_time, "when the send began, not when that was told"
-    assert await stored(rows) == [(sender, True, seconds(record.event_time))]
+    assert await rows.opt_outs() == [(sender, True, seconds(record.event_time))]
     await notifier.submit(after)
     await session.wait_for("SUPPRESSED", after.message_id)
     assert len(simulator.outbox(thread.participant)) == 1
@@ -304,7 +290,7 @@ async def test_a_carrier_that_blocks_a_local_number_is_no_opt_out(
     await session.wait_for("ACCEPTED", text.message_id)
     await notifier.report(text.message_id, session.last(text.message_id).source_id, "undelivered", error_code=30004)
     assert session.states(text.message_id)[-1] == "UNDELIVERED"
-    assert await stored(rows) == []
+    assert await rows.opt_outs() == []
     await notifier.submit(after)
     await session.wait_for("ACCEPTED", after.message_id)
 
@@ -318,7 +304,7 @@ async def test_a_refusal_that_is_told_late_keeps_its_moment(
     async with start() as notifier:
         await notifier.submit(text)
         await eventually(lambda: rows.one("SELECT count(*) = 1 FROM notifier.unrecorded"))
-        (stop,) = await stored(rows)
+        (stop,) = await rows.opt_outs()
         session.refusal = None
         await session.wait_for("SUPPRESSED", text.message_id)
     assert seconds(session.last(text.message_id).event_time) == stop[2]
@@ -332,102 +318,3 @@ async def test_what_twilio_knows_of_one_sender_holds_for_its_scope(
     await one.found(one.claimed[0], Answer(400, 21610))
     await one.submit(sibling.text(scope=SCOPE, sender=OTHER_SENDER), stranger.text(scope=SCOPE))
     assert [claim.thread_id for claim in one.claimed] == [thread.id, stranger.id]
-
-
-# ---- two transactions
-
-
-NO_LOCK = "SELECT 1 FROM unnest(%s::text[])"
-NO_LANES = "SELECT thread_id::text FROM notifier.lanes WHERE false AND participant = ANY (%s::text[])"
-
-
-async def waits_for_a_lock(rows: Rows) -> None:
-    """Returns once a statement waits for another transaction."""
-    query = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    await eventually(lambda: rows.one(query))
-
-
-@pytest.fixture(params=["first text of its thread", "lane that stands"])
-async def text(request: pytest.FixtureRequest, one: Process, thread: Thread) -> Text:
-    """A text that nobody has claimed yet."""
-    if request.param == "lane that stands":
-        await one.submit(thread.text())
-        await one.found(one.claimed.pop(), accepted(SID))
-    return thread.text()
-
-
-async def test_an_opt_out_waits_for_a_claim_under_way(
-    one: Process, other: Process, text: Text, thread: Thread, rows: Rows
-) -> None:
-    after = thread.text()
-    async with one.store.paused():
-        claiming = asyncio.create_task(one.submit(text))
-        await one.store.decided.wait()
-        opting_out = asyncio.create_task(other.facts(wish(thread)))
-        await waits_for_a_lock(rows)
-        assert await stored(rows) == []
-    await asyncio.gather(claiming, opting_out)
-    assert await rows.state(text.message_id) == "claimed", "it was before the opt-out"
-    await other.submit(after)
-    assert await rows.state(after.message_id) == "suppressed"
-
-
-async def test_a_claim_waits_for_an_opt_out_under_way(
-    one: Process, other: Process, text: Text, thread: Thread, rows: Rows
-) -> None:
-    async with other.store.paused():
-        opting_out = asyncio.create_task(other.facts(wish(thread)))
-        await other.store.decided.wait()
-        claiming = asyncio.create_task(one.submit(text))
-        await waits_for_a_lock(rows)
-    await asyncio.gather(claiming, opting_out)
-    assert await rows.state(text.message_id) == "suppressed"
-    assert one.claimed == []
-
-
-async def test_an_opt_out_leaves_out_no_lane_for_being_held(
-    one: Process, text: Text, thread: Thread, rows: Rows
-) -> None:
-    await one.submit(text)
-    async with one.store.batch() as batch:
-        async with rows.connection.transaction():
-            await rows.connection.execute("SELECT FROM notifier.lanes FOR UPDATE")
-            gathering = asyncio.create_task(batch.gather(Wanted(opt_outs=[wish(thread)]), wait=False))
-            await waits_for_a_lock(rows)
-        gathered = await gathering
-    assert (set(gathered.lanes), gathered.busy) == ({thread.id}, set())
-
-
-@pytest.mark.parametrize("guard", ["lock_participants", "find_lanes"])
-async def test_without_its_guards_a_claim_overtakes_an_opt_out(
-    guard: str, one: Process, other: Process, thread: Thread, rows: Rows
-) -> None:
-    if guard == "find_lanes":
-        await one.submit(thread.text())
-        await one.found(one.claimed.pop(), accepted(SID))
-    without: Mapping[str, object] = {"lock_participants": NO_LOCK, "find_lanes": NO_LANES}
-    other.store._queries = {**other.store._queries, guard: without[guard]}  # type: ignore[dict-item]
-    text = thread.text()
-    async with other.store.paused():
-        opting_out = asyncio.create_task(other.facts(wish(thread)))
-        await other.store.decided.wait()
-        await one.submit(text)
-    await opting_out
-    assert [row[1] for row in await stored(rows)] == [True]
-    assert await rows.state(text.message_id) == "claimed"
-
-
-async def test_of_two_at_once_the_later_said_counts_whichever_commits_last(
-    one: Process, other: Process, thread: Thread, rows: Rows
-) -> None:
-    """Of two senders in one scope, each with a batch of its own, so that no lane's lock tells them apart."""
-    sibling = Thread(thread.participant)
-    await one.submit(thread.text(scope=SCOPE))
-    await other.submit(sibling.text(scope=SCOPE, sender=OTHER_SENDER))
-    async with one.store.paused():
-        refused_first = asyncio.create_task(one.found(one.claimed[0], Answer(400, 21610)))
-        await one.store.decided.wait()
-        await other.found(other.claimed[0], Answer(400, 21610))
-        (later,) = await stored(rows)
-    await refused_first
-    assert await stored(rows) == [later]

@@ -37,6 +37,8 @@ WORDS = {
 }
 """The keywords that worlds know, as they are written there."""
 YES = "Yes"
+PARTICIPANT = "+15550111"
+"""Anybody else in these tests is no number that a text could go to."""
 
 ACTIVITY = (MessageKind.REPLY, MessageKind.FALLBACK, MessageKind.OPENING, MessageKind.PERSON)
 ACCEPTED, REFUSED, SUPPRESSED = (3, 4, 5, 7), (6, 9, 10, 11), 8
@@ -147,6 +149,7 @@ class Promises:
         settings = (step.before.session or step.after).settings
         expected = {
             "own_number": self.register.from_our_number,
+            "no_reply_path": step.before.channel == SMS and step.before.participant != PARTICIPANT,
             "too_old": late > Protocol().oldest_text,
             "opted_out": self._stopped,
             "handed_off": step.before.session is not None and step.before.session.hand_off is not None,
@@ -156,7 +159,8 @@ class Promises:
         }
         reason = message.ignore_reason
         if not reason:
-            assert not any(expected[name] for name in ("own_number", "too_old", "handed_off")), "taken all the same"
+            must = ("own_number", "no_reply_path", "too_old", "handed_off")
+            assert not any(expected[name] for name in must), "taken all the same"
             assert not self.opted_out
         else:
             assert expected[reason], f"ignored as {reason}"

@@ -27,6 +27,7 @@ def test_ten_texts_in_a_minute_are_taken_and_the_eleventh_is_ignored(talking: Wo
 def test_a_text_over_the_limit_is_no_activity(talking: World) -> None:
     talking.wishes = {"text_limit": 1}
     talking.answer(begun(talking.end()))
+    talking.advance(60)
     reply(talking, "one")
     active = talking.thread.active_time
     talking.advance(59)

@@ -63,7 +63,7 @@ class ThreadWalk(RuleBasedStateMachine):
     @initialize(wishes=WISHES, limits=LIMITS, register=REGISTERS, channel=st.sampled_from([SMS, SMS, SMS, WEB_CHAT]))
     def begin(self, wishes: dict[str, object], limits: dict[str, object], register: Register, channel: int) -> None:
         if channel == WEB_CHAT:
-            register = Register(keywords=KeywordMode.NONE)
+            register = Register()
         self.world = World({**wishes, **limits}, register=register, channel=channel)
         self.heard: list[Receive] = []
 

@@ -33,7 +33,7 @@ from parley_session.domain.events import (
     TimeOut,
     Wake,
 )
-from parley_session.domain.keywords import Keyword
+from parley_session.domain.keywords import Keyword, KeywordMode
 from parley_session.domain.machine import TABLE, LateResult, Table
 from parley_session.domain.opt_out import NEVER_SAID, OptOut
 from parley_session.domain.split import split
@@ -48,7 +48,7 @@ from parley_session.domain.thread import (
     TurnPhase,
 )
 from tests.unit.session.agent_calls import PROTOCOL, AgentCalls
-from tests.unit.session.promises import ACCEPTED, SUPPRESSED, Promises, Register, Step
+from tests.unit.session.promises import ACCEPTED, PARTICIPANT, SUPPRESSED, Promises, Register, Step
 from tests.unit.session.rows import Rows
 
 START_OF_TIME = datetime(2030, 1, 1, tzinfo=UTC)
@@ -65,7 +65,7 @@ class World:
     is_sound: bool = True
     """Whether no promise has been broken."""
     channel: int = SMS
-    participant: str = "+15550111"
+    participant: str = PARTICIPANT
     now: datetime = START_OF_TIME
     skipped: timedelta = timedelta(0)
     """How far people's clock is ahead."""
@@ -77,7 +77,9 @@ class World:
         self._ids = count(1)
         endpoint = "+18005550100" if self.register.toll_free else "+15550100"
         self.thread = Thread("thread", self.channel, endpoint, self.participant)
-        self.promises = Promises(self.rows, self.register)
+        # Only text messages have keywords, whatever our side is registered for.
+        heard = self.register if self.channel == SMS else replace(self.register, keywords=KeywordMode.NONE)
+        self.promises = Promises(self.rows, heard)
         self._agent = AgentCalls(self.rows)
 
     # ---- what stands

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy import ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from parley_chassis.postgres.failures import is_transient, silence
+from parley_chassis.postgres.pool import DatabaseUnavailable
 
 POOL_TIMEOUT = 2.0
 STATEMENT_TIMEOUT = "-c statement_timeout=5000 -c lock_timeout=2000"
@@ -13,7 +17,10 @@ STATEMENT_TIMEOUT = "-c statement_timeout=5000 -c lock_timeout=2000"
 
 @asynccontextmanager
 async def engine(url: str, *, application: str, size: int = 4) -> AsyncIterator[AsyncEngine]:
-    """An engine of up to `size` connections to `url` (postgresql://...), opened when they are needed."""
+    """An engine of up to `size` connections to `url` (postgresql://...), opened when they are needed.
+
+    Its connections raise DatabaseUnavailable for whatever is no fault of the statement's.
+    """
     created = create_async_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=size,
@@ -23,7 +30,20 @@ async def engine(url: str, *, application: str, size: int = 4) -> AsyncIterator[
         hide_parameters=True,
         connect_args={"application_name": application, "options": STATEMENT_TIMEOUT},
     )
+    event.listen(created.sync_engine, "handle_error", _name_error, retval=True)
     try:
         yield created
     finally:
         await created.dispose()
+
+
+def _name_error(context: ExceptionContext) -> BaseException | None:
+    error = context.original_exception
+    if not isinstance(error, Exception):
+        return None
+    if is_transient(error):
+        return DatabaseUnavailable(f"the database is unavailable ({type(error).__name__})")
+    silence(error)
+    if context.sqlalchemy_exception:
+        context.sqlalchemy_exception.args = error.args
+    return None

@@ -35,7 +35,6 @@ from parley_session.domain.settings import OnOpenSession, settings_of
 from parley_session.domain.thread import EndReason, Phase, Thread, Turn, TurnKind, TurnPhase
 from parley_session.domain.time_out import Defer, Ending, Step, judge
 
-
 TALKING = (TurnPhase.WAITING, TurnPhase.RUNNING)
 
 

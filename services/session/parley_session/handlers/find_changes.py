@@ -6,7 +6,7 @@ nothing else is held up.
 
 from __future__ import annotations
 
-from parley_session.handlers.watchers import Watchers
+from parley_session.handlers.wake_watchers import Watchers
 from parley_session.ports import Watches
 
 LIMIT = 1000

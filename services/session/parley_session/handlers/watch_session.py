@@ -6,7 +6,6 @@ changes between two looks are told as one.
 
 from __future__ import annotations
 
-import logging
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import NamedTuple
@@ -14,10 +13,8 @@ from typing import NamedTuple
 from parley_chassis.errors import is_unavailable
 from parley_session.domain.told import Place, Shown
 from parley_session.errors import SessionNotFound
-from parley_session.handlers.watchers import Watch, Watchers
+from parley_session.handlers.wake_watchers import Watch, Watchers
 from parley_session.ports import Look, MessageRecord, SessionRecord, Sight
-
-log = logging.getLogger(__name__)
 
 INBOUND = 1
 
@@ -60,7 +57,6 @@ class WatchSession:
         except Exception as error:
             if not (watch.session and is_unavailable(error)):
                 raise
-            log.info("watch_waits", extra={"session_id": watch.session_id})
             watch.forget()
             return None
         if sight is None:

@@ -27,13 +27,15 @@ _NUMBER = (
     _COLUMNS.sending_paused,
     _COLUMNS.ingest_from,
 )
-# What participants have said to the number counts for its new scope: as far as they said it later than to that.
+# What participants have said in the number's old scope counts for its new one: as far as they said it later than to that.
+# In the order in which batches write opt-outs.
 _CARRY_OPT_OUTS = text(
     """
 INSERT INTO session.opt_outs AS o (scope, participant, stop_time, stop_source, start_time, start_source,
   next_submit_time)
 SELECT :scope, k.participant, k.stop_time, k.stop_source, k.start_time, k.start_source, clock_timestamp()
-FROM session.opt_outs k WHERE k.scope = :number
+FROM session.opt_outs k WHERE k.scope = :old
+ORDER BY k.participant
 ON CONFLICT (scope, participant) DO UPDATE SET
   stop_time = greatest(o.stop_time, excluded.stop_time),
   stop_source = CASE WHEN excluded.stop_time > coalesce(o.stop_time, '-infinity') THEN excluded.stop_source
@@ -61,10 +63,13 @@ class PostgresNumberStore:
             statement = upsert.returning(*_NUMBER)
         else:
             statement = tables.numbers.update().where(_COLUMNS.number == number).values(values).returning(*_NUMBER)
+        known = select(_COLUMNS.opt_out_scope).where(_COLUMNS.number == number).with_for_update()
         async with self._engine.begin() as connection:
+            # A number without a scope is its own.
+            old = (await connection.execute(known)).scalar_one_or_none() or number
             row = (await connection.execute(statement)).one_or_none()
-            if row and change.opt_out_scope:
-                await connection.execute(_CARRY_OPT_OUTS, {"scope": change.opt_out_scope, "number": number})
+            if row and (scope := row.opt_out_scope or number) != old:
+                await connection.execute(_CARRY_OPT_OUTS, {"scope": scope, "old": old})
         return _number(row) if row else None
 
     async def get_number(self, number: str) -> Number | None:
