@@ -2,6 +2,7 @@
 
 ParleyError
 ├── InvalidArgument     ── a field is missing or malformed; named in the message
+│   └── OwnNumber
 ├── NotFound            ── SessionNotFound, NumberNotFound, NoNumber
 ├── AlreadyExists       ── RequestConflict
 └── FailedPrecondition  ── OptedOut, OpenSession, SessionEnded, ClockFixed
@@ -9,7 +10,7 @@ ParleyError
 
 from __future__ import annotations
 
-from parley_chassis.errors import AlreadyExists, FailedPrecondition, NotFound, ParleyError
+from parley_chassis.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, ParleyError
 
 
 class SessionNotFound(NotFound):
@@ -31,6 +32,13 @@ class NoNumber(NotFound):
 
     def __init__(self) -> None:
         super().__init__("no number of this agent can send: register one, or resume sending", field="agent")
+
+
+class OwnNumber(InvalidArgument):
+    reason = "OWN_NUMBER"
+
+    def __init__(self) -> None:
+        super().__init__("participant: one of our own numbers, whose agents would talk to each other", field="participant")
 
 
 class RequestConflict(AlreadyExists):
@@ -68,8 +76,8 @@ class ClockFixed(FailedPrecondition):
         super().__init__("time can only be skipped where PARLEY_TEST_CLOCK=1")
 
 
-REFUSALS: dict[str, type[NoNumber | RequestConflict | OptedOut | OpenSession | SessionEnded]] = {
-    error.reason: error for error in (NoNumber, RequestConflict, OptedOut, OpenSession, SessionEnded)
+REFUSALS: dict[str, type[NoNumber | OwnNumber | RequestConflict | OptedOut | OpenSession | SessionEnded]] = {
+    error.reason: error for error in (NoNumber, OwnNumber, RequestConflict, OptedOut, OpenSession, SessionEnded)
 }
 
 

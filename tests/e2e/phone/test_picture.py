@@ -42,7 +42,7 @@ async def talk(page: Page) -> None:
 async def test_the_picture_of_the_phone_page(open_page: OpenPage, tmp_path: Path) -> None:
     async with running(Options(ROOT / "agents", "appointment_desk", durable=False)) as stack:
         page = await open_page(
-            stack.addresses.phone, viewport={"width": 1280, "height": 840}, color_scheme="light", locale="en-GB"
+            stack.addresses.phone, viewport={"width": 1280, "height": 880}, color_scheme="light", locale="en-GB"
         )
         await talk(page)
         picture = await picture_of(page, tmp_path, "phone")

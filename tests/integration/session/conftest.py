@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
+from parley_chassis.postgres.engine import engine
+from parley_session.adapters.postgres.clock import PostgresClock
 from tests.databases import FreshDatabase
 from tests.integration.session.collisions import look_for_deadlocks_soon
 from tests.integration.session.replica import Replica, Rows, replica_running
@@ -38,3 +40,10 @@ async def other(database: FreshDatabase, rows: Rows) -> AsyncIterator[Replica]:
     """A second process on the same database."""
     async with replica_running(database.session_url) as replica:
         yield replica
+
+
+@pytest.fixture
+async def clock(database: FreshDatabase, rows: Rows) -> AsyncIterator[PostgresClock]:
+    """The clock of people's deadlines, for all replicas."""
+    async with engine(database.session_url, application="test") as created:
+        yield PostgresClock(created)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from parley_chassis.postgres.engine import engine
 from parley_session.adapters.postgres.clock import PostgresClock
 from parley_session.domain.events import Receive
 from parley_session.domain.keywords import Keyword
@@ -21,12 +19,6 @@ NOW = datetime.now(UTC)
 SECOND, TOLL_FREE = "+15550101", "+18005550100"
 STORED = "SELECT ignore_reason FROM session.messages WHERE source_id = 'S'"
 PLACES = "SELECT text, position FROM session.messages ORDER BY position"
-
-
-@pytest.fixture
-async def clock(database: FreshDatabase) -> AsyncIterator[PostgresClock]:
-    async with engine(database.session_url, application="test") as created:
-        yield PostgresClock(created)
 
 
 def text(

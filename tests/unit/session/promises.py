@@ -43,7 +43,7 @@ PARTICIPANT = "+15550111"
 ACTIVITY = (MessageKind.REPLY, MessageKind.FALLBACK, MessageKind.OPENING, MessageKind.PERSON)
 ACCEPTED, REFUSED, SUPPRESSED = (3, 4, 5, 7), (6, 9, 10, 11), 8
 NEVER = timedelta(0)
-MINUTE, TEN_MINUTES = timedelta(minutes=1), timedelta(minutes=10)
+SECONDS, MINUTE, TEN_MINUTES = timedelta(seconds=2), timedelta(minutes=1), timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ class Promises:
                     if keyword and keyword is not Keyword.HELP:
                         self.heard[event.source_id] = (keyword, event.receive_time or now)
                 case Confirm(Receive(source_id=source_id, receive_time=moment)) if source_id in self.heard and moment:
-                    self.heard[source_id] = (self.heard[source_id][0], moment)
+                    keyword, known = self.heard[source_id]
+                    # The provider's list tells whole seconds: what is as good as known is known better.
+                    self.heard[source_id] = (keyword, known if abs(moment - known) < SECONDS else moment)
                 case Refusal():
                     self.heard[event.message_id] = (Keyword.STOP, event.moment)
             self._stopped = self._stopped or self.opted_out

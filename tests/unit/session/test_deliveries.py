@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parley_session.domain.deliveries import FINAL, furthest
+from parley_session.domain.deliveries import FINAL, Acceptance, acceptance_of, furthest
 
 Report = tuple[str, int]
 
@@ -40,3 +40,16 @@ def test_each_message_gets_one_report_none_of_which_is_behind(reports: list[Repo
     for name, state in reports:
         assert min(best[name], FINAL) >= min(state, FINAL)
         assert (name, best[name]) in reports
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        *((state, Acceptance.OPEN) for state in (0, 1, 2)),
+        *((state, Acceptance.ACCEPTED) for state in (3, 4, 5, 7)),
+        *((state, Acceptance.REFUSED) for state in (6, 9, 10, 11)),
+        (8, Acceptance.OPTED_OUT),
+    ],
+)
+def test_whether_the_provider_has_taken_a_message(state: int, expected: Acceptance) -> None:
+    assert acceptance_of(state) is expected

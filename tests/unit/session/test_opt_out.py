@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,3 +46,22 @@ def test_it_is_known_who_said_what_counts() -> None:
     assert [known.heard_from(source) for source in "abc"] == [None, Keyword.STOP, Keyword.START]
     assert [known.knows(source) for source in "abc"] == [False, True, True]
     assert NEVER_SAID.heard_from("") is None
+
+
+@pytest.mark.parametrize(("seconds", "moved"), [(-1.9, False), (1.9, False), (-2, True), (2, True)])
+def test_a_list_that_tells_whole_seconds_does_not_move_what_is_as_good_as_the_same(seconds: float, moved: bool) -> None:
+    known = after([(Keyword.STOP, 1, "a")])
+    again = known.hear(Keyword.STOP, NOON + timedelta(minutes=1, seconds=seconds), "a")
+    assert (again != known) is moved
+
+
+@given(st.lists(SAID, max_size=4), st.lists(SAID, max_size=4))
+def test_what_two_numbers_of_a_scope_know_comes_to_what_one_would(
+    here: list[tuple[Keyword, int]], there: list[tuple[Keyword, int]]
+) -> None:
+    first = [(*one, f"here-{index}") for index, one in enumerate(here)]
+    second = [(*one, f"there-{index}") for index, one in enumerate(there)]
+    for merged in (after(first).merge(after(second)), after(second).merge(after(first))):
+        together = after(first + second)
+        assert (merged.stop_time, merged.start_time) == (together.stop_time, together.start_time)
+        assert merged.opted_out is together.opted_out

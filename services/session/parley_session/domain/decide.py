@@ -238,6 +238,8 @@ def _start_session(machine: Machine, event: StartSession) -> None:
     thread = machine.draft.thread
     if thread.opening is None:
         raise Refused("NO_NUMBER")
+    if thread.from_our_number:
+        raise Refused("OWN_NUMBER")
     if thread.opt_out.opted_out:
         raise Refused("OPTED_OUT")
     if thread.session:

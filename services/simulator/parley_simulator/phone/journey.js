@@ -53,12 +53,12 @@ export class Journey {
   }
 
   _panel(message, rows) {
-    const { who, answered } = headline(message, rows);
-    const title = answered === null ? "On its way" : `Answered in ${duration(answered)}`;
+    const { who, what } = headline(message, rows);
+    const owners = OWNERS.filter((owner) => rows.some((row) => row.owner === owner));
     return [
       el("header", {},
-        el("div", {}, el("h2", { id: "journey-name" }, rows.length ? title : "No stations yet"), el("p", {}, who, ...this._untraced(message))),
-        el("ul.legend", { "aria-hidden": "true" }, ...OWNERS.map((owner) => el(`li.${owner}`, {}, OWNER_NAMES[owner]))),
+        el("div", {}, el("h2", { id: "journey-name" }, what), el("p", {}, who, ...this._untraced(message))),
+        el("ul.legend", { "aria-hidden": "true" }, ...owners.map((owner) => el(`li.${owner}`, {}, OWNER_NAMES[owner]))),
         el("button.plain", { type: "button", "aria-label": "Close the stations", onclick: () => this.close() }, icon("close"))),
       el("div.rows", { tabindex: "0", role: "group", "aria-label": "Stations" }, ...(rows.length ? waterfall(rows) : [])),
     ];
@@ -66,7 +66,7 @@ export class Journey {
 
   _untraced(message) {
     if (message.automatic) return [". Twilio answers keywords by itself, before Parley hears of them."];
-    return message.trace ? [] : [". Parley runs in processes of its own: these are the stations that Twilio sees."];
+    return message.trace || this._store.isTraced ? [] : [". Parley runs in processes of its own: these are the stations that Twilio sees."];
   }
 }
 

@@ -1,6 +1,6 @@
 // Which stations a text passed, in order: what the simulated Twilio saw, and the spans of Parley's own trace.
 
-import { phoneNumber } from "./words.js";
+import { duration, phoneNumber } from "./words.js";
 
 /** Where each station is and what happens there. */
 const STATIONS = {
@@ -73,10 +73,13 @@ function handOffs(spans) {
     });
 }
 
-/** What one sees at a glance: whose text it is and how long the answer took. */
+/** What one sees at a glance: whose text it is and how long it took. */
 export function headline(message, rows) {
   const who = `${message.inbound ? "A text from" : "An answer to"} ${phoneNumber(message.participant)}`;
-  const webhook = rows.find((one) => one.label === "Webhook");
-  const post = rows.findLast((one) => one.label === "POST to Twilio" && one.end !== null && !one.failed);
-  return { who, answered: webhook && post ? post.end - webhook.begin : null };
+  const webhook = rows.find((one) => one.owner === "twilio" && one.name !== "post" && one.name !== "status");
+  const post = rows.findLast((one) => one.name === "post" && one.end !== null && !one.failed);
+  if (webhook && post) return { who, what: `Answered in ${duration(post.end - webhook.begin)}` };
+  const last = post ?? (webhook?.end && !webhook.failed ? webhook : null);
+  if (!last) return { who, what: rows.length ? "On its way" : "No stations yet" };
+  return { who, what: `${post ? "Accepted by Twilio" : "Stored"} in ${duration(last.end - last.begin)}` };
 }

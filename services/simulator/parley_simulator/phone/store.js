@@ -44,6 +44,11 @@ export class Store {
     return (trace && this._traces.get(trace)) || [];
   }
 
+  /** Whether Parley tells what happens inside it. */
+  get isTraced() {
+    return this._traces.size > 0;
+  }
+
   /** The messages that one trace went through: what came in, and what it was answered with. */
   inTrace(trace) {
     return [...(this._ofTrace.get(trace) ?? [])].map((sid) => this._messages.get(sid)).sort((a, b) => a.index - b.index);

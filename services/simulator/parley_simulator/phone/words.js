@@ -1,5 +1,7 @@
 // How numbers, times, states and errors are said.
 
+/** A space at which no line ends. */
+const GAP = "\u00a0";
 const REASONS = {
   20429: "Twilio had too many requests",
   21211: "that number does not exist",
@@ -26,8 +28,8 @@ export function reason(code) {
 /** `+15550100100` as `+1 555 010 0100`; other countries' in threes. */
 export function phoneNumber(e164) {
   const american = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(e164);
-  if (american) return `+1 ${american[1]} ${american[2]} ${american[3]}`;
-  return e164.replace(/(\d{3})(?=\d)/g, "$1 ");
+  if (american) return `+1${GAP}${american[1]}${GAP}${american[2]}${GAP}${american[3]}`;
+  return e164.replace(/(\d{3})(?=\d)/g, `$1${GAP}`);
 }
 
 /** `appointment_desk` as `Appointment desk`. */

@@ -122,7 +122,7 @@ class SessionServiceServicer:
 
     def StartSession(self, request, context):
         """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
-        request_id. Errors: INVALID_ARGUMENT (the field is named), NOT_FOUND (NO_NUMBER: no number of the agent can send),
+        request_id. Errors: INVALID_ARGUMENT (the field is named; OWN_NUMBER), NOT_FOUND (NO_NUMBER: no number of the agent can send),
         FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
         something else).
         """

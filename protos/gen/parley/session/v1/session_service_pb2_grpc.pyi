@@ -46,7 +46,7 @@ class SessionServiceStub:
     """
     StartSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.StartSessionRequest, _session_service_pb2.StartSessionResponse]
     """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
-    request_id. Errors: INVALID_ARGUMENT (the field is named), NOT_FOUND (NO_NUMBER: no number of the agent can send),
+    request_id. Errors: INVALID_ARGUMENT (the field is named; OWN_NUMBER), NOT_FOUND (NO_NUMBER: no number of the agent can send),
     FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
     something else).
     """
@@ -93,7 +93,7 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """
     StartSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.StartSessionRequest, _session_service_pb2.StartSessionResponse]  # type: ignore[assignment]
     """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
-    request_id. Errors: INVALID_ARGUMENT (the field is named), NOT_FOUND (NO_NUMBER: no number of the agent can send),
+    request_id. Errors: INVALID_ARGUMENT (the field is named; OWN_NUMBER), NOT_FOUND (NO_NUMBER: no number of the agent can send),
     FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
     something else).
     """
@@ -155,7 +155,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.StartSessionResponse, _abc.Awaitable[_session_service_pb2.StartSessionResponse]]:
         """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
-        request_id. Errors: INVALID_ARGUMENT (the field is named), NOT_FOUND (NO_NUMBER: no number of the agent can send),
+        request_id. Errors: INVALID_ARGUMENT (the field is named; OWN_NUMBER), NOT_FOUND (NO_NUMBER: no number of the agent can send),
         FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
         something else).
         """

@@ -69,7 +69,7 @@ SELECT t.id::text, t.channel, t.endpoint, t.participant, t.last_position, t.last
   n.number, a.name, n.agent, a.settings::text, n.settings::text, n.opt_out_scope, n.keywords, n.ingest_from,
   o.stop_time, o.stop_source, o.start_time, o.start_source,
   w.texts::text, e.endings::text, coalesce(wm.delivery_state, 0), p.number IS NOT NULL,
-  session.now(), clock_timestamp()
+  (SELECT session.now()), clock_timestamp()
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(channel smallint, endpoint text, participant text)
 JOIN session.threads t USING (channel, endpoint, participant)
 LEFT JOIN session.sessions s ON s.id = t.session_id
@@ -103,7 +103,8 @@ SELECT id, fingerprint, session_id::text, message_id::text
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(id text) JOIN session.requests USING (id)
 
 -- name: write
--- What a batch of decisions says, one write for each table.
+-- What a batch of decisions says, one write for each table. A function of SQL is not free: session.now() runs once for
+-- each place, not for each row.
 WITH threads AS (
   UPDATE session.threads t SET session_id = i.session_id, last_position = i.last_position,
     last_inbound = i.last_inbound, taken = i.taken, last_seq = i.last_seq, active_time = i.active_time,
@@ -114,11 +115,11 @@ WITH threads AS (
 ), sessions AS (
   INSERT INTO session.sessions AS s (id, thread_id, agent, settings, first_position, started, state, end_reason,
     end_time, outbound, engaged, handed_off, hand_off_destination, hand_off_reason, warning_id, grace_end, due_time,
-    awaits_coverage, end_owed)
+    awaits_coverage, end_owed, open_time)
   SELECT i.id, i.thread_id, i.agent, i.settings, i.first_position, i.started, i.state, i.end_reason,
-    CASE WHEN i.end_reason IS NOT NULL THEN session.now() END, i.outbound, i.engaged, i.handed_off,
+    CASE WHEN i.end_reason IS NOT NULL THEN (SELECT session.now()) END, i.outbound, i.engaged, i.handed_off,
     coalesce(i.hand_off_destination, ''), coalesce(i.hand_off_reason, ''), i.warning_id, i.grace_end, i.due_time,
-    i.awaits_coverage, i.end_owed
+    i.awaits_coverage, i.end_owed, (SELECT session.now())
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, agent text, settings jsonb,
     first_position bigint, started boolean, state text, end_reason smallint, outbound boolean, engaged boolean,
     handed_off boolean, hand_off_destination text, hand_off_reason text, warning_id uuid, grace_end timestamptz,
@@ -145,9 +146,9 @@ WITH threads AS (
     commit_time = excluded.commit_time
 ), messages AS (
   INSERT INTO session.messages (id, thread_id, session_id, turn_id, position, direction, text, media_urls, seq,
-    delivery_state, source_id, ignore_reason, kind, traceparent)
+    delivery_state, source_id, ignore_reason, kind, traceparent, create_time)
   SELECT i.id, i.thread_id, i.session_id, i.turn_id, i.position, i.direction, i.text, i.media_urls, i.seq,
-    i.delivery_state, i.source_id, coalesce(i.ignore_reason, ''), i.kind, i.traceparent
+    i.delivery_state, i.source_id, coalesce(i.ignore_reason, ''), i.kind, i.traceparent, (SELECT session.now())
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, session_id uuid, turn_id uuid,
     position bigint, direction smallint, text text, media_urls jsonb, seq bigint, delivery_state smallint,
     source_id text, ignore_reason text, kind smallint, traceparent text)
