@@ -38,7 +38,8 @@ class OwnNumber(InvalidArgument):
     reason = "OWN_NUMBER"
 
     def __init__(self) -> None:
-        super().__init__("participant: one of our own numbers, whose agents would talk to each other", field="participant")
+        problem = "participant: one of our own numbers, whose agents would talk to each other"
+        super().__init__(problem, field="participant")
 
 
 class RequestConflict(AlreadyExists):

@@ -53,6 +53,16 @@ class Gathered:
 
 
 @dataclass(frozen=True, slots=True)
+class OptOutNotice:
+    """What the notifier has to know of a participant's wish for texts."""
+
+    scope: str = field(repr=False)
+    participant: str = field(repr=False)
+    opted_out: bool
+    event_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """An outbound message as the notifier gets it."""
 
@@ -65,16 +75,8 @@ class Submission:
     traceparent: str = ""
     opt_out_scope: str = field(default="", repr=False)
     canceled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OptOutNotice:
-    """What the notifier has to know of a participant's wish for texts."""
-
-    scope: str = field(repr=False)
-    participant: str = field(repr=False)
-    opted_out: bool
-    event_time: datetime
+    said: OptOutNotice | None = None
+    """What the participant had said when the message was committed, for a notifier that may not have heard of it."""
 
 
 HandOver = Submission | OptOutNotice

@@ -16,9 +16,9 @@ from psycopg import sql
 
 import parley_session.app
 from parley.session.v1 import session_pb2, session_service_pb2
-from parley_chassis.postgres.pool import Database
+from parley_chassis.postgres.pool import Database, DatabaseUnavailable
 from parley_session.adapters.postgres.watches import PostgresWatches
-from parley_session.ports import Seen
+from parley_session.ports import Look, Seen, Sight
 from tests.contract.session.scripted_agent import Request, Response, ScriptedAgent, agent_running
 from tests.databases import DISCONNECT, FreshDatabase
 from tests.integration.session.replica import Rows, eventually
@@ -139,6 +139,34 @@ async def test_a_watch_goes_on_when_the_database_is_back(
                 await again.execute("UPDATE session.messages SET delivery_state = 5 WHERE direction = 2")
             await watcher.until(lambda w: w.states == [0, 5], LONG)
         assert sum(told.HasField("session") for told in watcher.told) == 1, "the stream was never cut"
+
+
+class FailingWatches(PostgresWatches):
+    """Whose second look finds the database away."""
+
+    reads = 0
+
+    async def read(self, looks: Sequence[Look]) -> list[Sight | None]:
+        self.reads += 1
+        if self.reads == 2:
+            raise DatabaseUnavailable("away for a moment")
+        return await super().read(looks)
+
+
+async def test_a_watch_goes_on_where_it_was_when_the_database_was_away(
+    around: Surroundings, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parley_session.app, "PostgresWatches", FailingWatches)
+    async with service_running(around) as client:
+        session_id = await greeted(client, rows)
+        await rows.all(
+            "INSERT INTO session.messages (id, thread_id, session_id, position, direction, text, seq, traceparent) "
+            "SELECT gen_random_uuid(), t.id, t.session_id, 2 + n, 2, 'more', 1 + n, '' "
+            "FROM session.threads t, generate_series(1, 80) n"
+        )
+        await rows.all("UPDATE session.threads SET last_position = 82")
+        async with watching(client.sessions, session_id) as watcher:
+            await watcher.until(lambda w: len(w.messages) == 82)
 
 
 @dataclass

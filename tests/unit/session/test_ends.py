@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from parley_session.domain.draft import TURN_TEXTS
 from parley_session.domain.effects import TurnOutcome
 from parley_session.domain.machine import LateResult
 from parley_session.domain.thread import EndReason, TurnKind
-from tests.unit.session.world import World, begun, texts
+from tests.unit.session.world import NO_LIMITS, World, begun, texts
 
 
 def test_texts_that_no_committed_turn_has_taken_open_the_next_session_in_order(talking: World) -> None:
@@ -88,3 +89,34 @@ def test_two_ends_wait_for_each_other(talking: World) -> None:
     talking.start_session("news")
     assert talking.receive("what?") is None
     assert texts(talking.answer(second)) == ["what?"]
+
+
+FLOOD = [f"text {number}" for number in range(TURN_TEXTS + 10)]
+
+
+@pytest.fixture
+def flooded() -> World:
+    """More texts wait than one look shows, behind a turn that runs."""
+    world = World(NO_LIMITS)
+    world.answer(begun(world.receive("hello")), "Hi")
+    world.receive("first")
+    world.receive(*FLOOD)
+    return world
+
+
+def test_a_stop_ignores_more_texts_than_one_look_shows(flooded: World) -> None:
+    flooded.receive("STOP")
+    assert flooded.ignored == {**dict.fromkeys(["first", *FLOOD], "opted_out"), "STOP": "stop"}
+
+
+def test_people_are_given_more_texts_than_one_look_shows(flooded: World) -> None:
+    flooded.hand_off()
+    assert flooded.ignored == dict.fromkeys(["first", *FLOOD], "handed_off")
+
+
+def test_the_session_that_supersedes_is_given_more_texts_than_one_look_shows(flooded: World) -> None:
+    session = flooded.start_session("news").session_id
+    assert {text.session_id for text in flooded.rows.untaken.values()} == {session}
+    assert len(texts(flooded.answer(flooded.calls[-1]))) == TURN_TEXTS
+    flooded.come_to_rest()
+    assert flooded.ignored == {}

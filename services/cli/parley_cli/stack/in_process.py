@@ -21,7 +21,7 @@ import parley_simulator.app
 import parley_simulator.settings
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from parley_chassis.settings import ProcessSettings, ServiceSettings, SettingsT, load
-from parley_chassis.telemetry import Telemetry
+from parley_chassis.telemetry import SpanWatcher, Telemetry
 from parley_cli.stack.agent_processes import kill_workers
 from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.schema import prepare_database
@@ -53,10 +53,17 @@ class Stack:
     layout: Layout
 
 
+Say = Callable[[str], None]
+"""Takes what is being done at the moment, for whoever waits for it."""
+POSTGRES = "starting PostgreSQL (the first time it makes a database)"
+SERVICES = "starting the agents and the services"
+
+
 @asynccontextmanager
-async def running(options: Options) -> AsyncIterator[Stack]:
+async def running(options: Options, say: Say = lambda _: None) -> AsyncIterator[Stack]:
     """Yields once a text to `options.number` would be answered. Leaving it stops everything, callers first."""
     async with AsyncExitStack() as stack:
+        say(POSTGRES)
         fast = {} if options.durable else {"fsync": "off"}
         postgres, simulator = await asyncio.gather(
             stack.enter_async_context(embedded_postgres(options.data, settings=fast)),
@@ -68,7 +75,8 @@ async def running(options: Options) -> AsyncIterator[Stack]:
         ).with_twilio(simulator.api_url)
         number = simulator.add_number(options.number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url)
         number.friendly_name = options.agent
-        await _start_services(stack, layout, simulator)
+        say(SERVICES)
+        await start_services(stack, layout, simulator.stations)
         simulator.end_agent.offer(kill_workers)
         api = await stack.enter_async_context(session_api(layout.session, layout.api_key))
         await api.update_number(options.number, options.agent)
@@ -88,11 +96,11 @@ def skipping(api: SessionApi) -> Callable[[float], Awaitable[None]]:
     return skip
 
 
-async def _start_services(stack: AsyncExitStack, layout: Layout, simulator: Simulator) -> None:
-    """Those that are called before their callers. The phone page shows their spans as they come."""
+async def start_services(stack: AsyncExitStack, layout: Layout, watcher: SpanWatcher | None) -> None:
+    """Those that are called before their callers. `watcher` is told of their spans as they come."""
 
     def telemetry(service: str, settings: ServiceSettings) -> Telemetry:
-        made = Telemetry(service, settings.process, watcher=simulator.stations)
+        made = Telemetry(service, settings.process, watcher=watcher)
         stack.callback(made.close)
         return made
 
@@ -135,4 +143,6 @@ def _addresses(layout: Layout, simulator: Simulator, postgres: EmbeddedPostgres,
         auth_token=simulator.auth_token,
         number=number,
         api_key=layout.api_key,
+        public_url=layout.public_url,
+        agents=str(layout.agents),
     )

@@ -13,10 +13,7 @@ from parley_chassis.postgres.embedded import EmbeddedPostgres
 from parley_chassis.postgres.roles import role_of
 from parley_cli.stack.free_ports import free_ports
 from parley_cli.stack.processes import ServiceProcess, grpc_probe, http_probe
-
-RETRY_FRAGMENT = "#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000"
-"""How Twilio is to repeat a webhook that we could not take: three times within its fifteen seconds."""
-
+from parley_cli.stack.webhooks import Webhooks
 
 class Databases(NamedTuple):
     """Where the services that store something find their schemas. A repr would show passwords: never logged."""
@@ -43,6 +40,8 @@ class Layout:
     agents: Path
     public_url: str
     twilio_url: str = ""
+    test_clock: bool = True
+    """Whether people's deadlines can be skipped to."""
     api_key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @classmethod
@@ -68,6 +67,10 @@ class Layout:
     def with_twilio(self, url: str) -> Layout:
         return replace(self, twilio_url=url)
 
+    def on_the_internet(self, gateway: str, public_url: str) -> Layout:
+        """The gateway listens at `gateway`, which the world reaches at `public_url`; time passes as it does."""
+        return replace(self, gateway=gateway, public_url=public_url, test_clock=False)
+
     @property
     def gateway_url(self) -> str:
         return f"http://{self.gateway}"
@@ -75,11 +78,11 @@ class Layout:
     @property
     def sms_url(self) -> str:
         """The webhook that a number is configured with."""
-        return f"{self.public_url}/twilio/sms{RETRY_FRAGMENT}"
+        return Webhooks(self.public_url).sms_url
 
     @property
     def sms_fallback_url(self) -> str:
-        return f"{self.public_url}/twilio/sms/fallback{RETRY_FRAGMENT}"
+        return Webhooks(self.public_url).sms_fallback_url
 
     def environment(self, service: str) -> dict[str, str]:
         """The variables that make `service` a part of this stack."""
@@ -108,7 +111,9 @@ class Layout:
                 "CALLBACK_URL": self.public_url,
             },
         }[service]
-        shared = {"PARLEY_API_KEYS": self.api_key, "PARLEY_API_KEY": self.api_key, "PARLEY_TEST_CLOCK": "1"}
+        shared = {"PARLEY_API_KEYS": self.api_key, "PARLEY_API_KEY": self.api_key}
+        if self.test_clock:
+            shared["PARLEY_TEST_CLOCK"] = "1"
         return shared | {f"PARLEY_{service.upper()}_{name}": value for name, value in own.items()}
 
 

@@ -8,14 +8,23 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from parley_cli.stack.webhooks import Webhooks
+
 
 class NoStack(Exception):
     """No stack runs that commands could talk to."""
 
 
+class NoPhone(Exception):
+    """The stack texts through Twilio itself: there is no simulated phone."""
+
+
 @dataclass(frozen=True, slots=True)
 class StackAddresses:
-    """Everything another program needs to use a running stack. URLs, or host:port for gRPC."""
+    """Everything another program needs to use a running stack. URLs, or host:port for gRPC.
+
+    `control`, `phone` and `number` are empty where Twilio is not simulated; `agents` is the folder of agents.
+    """
 
     gateway: str
     session: str
@@ -29,6 +38,16 @@ class StackAddresses:
     auth_token: str = field(repr=False)
     number: str
     api_key: str = field(repr=False)
+    public_url: str
+    agents: str
+
+    @property
+    def is_simulated(self) -> bool:
+        return bool(self.control)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(self.public_url)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -65,3 +84,11 @@ def find_stack() -> StackAddresses:
         return StackAddresses(**json.loads(stack_file().read_text()))
     except (OSError, ValueError, TypeError):
         raise NoStack("no stack is running: start one with `parley up` in another terminal") from None
+
+
+def find_simulated_stack() -> StackAddresses:
+    """As find_stack, for what only a simulated Twilio can do. Raises NoPhone too."""
+    stack = find_stack()
+    if not stack.is_simulated:
+        raise NoPhone("this stack texts through Twilio itself: use a phone, and follow it with `parley sessions --follow`")
+    return stack

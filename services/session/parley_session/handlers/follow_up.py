@@ -52,6 +52,7 @@ def opt_out_notice(thread: Thread) -> OptOutNotice | None:
 def _submissions(decision: Decision) -> Iterator[Submission]:
     thread = decision.thread
     scope = thread.opening.scope if thread.opening else ""
+    said = opt_out_notice(thread)
     for message in decision.outbound:
         yield Submission(
             message.id,
@@ -62,4 +63,5 @@ def _submissions(decision: Decision) -> Iterator[Submission]:
             message.text,
             message.traceparent,
             scope,
+            said=said,
         )

@@ -15,8 +15,12 @@ class HandOverBatch:
         self._store = store
 
     async def __call__(self, items: Sequence[HandOver]) -> list[None]:
-        opt_outs = [item for item in items if isinstance(item, OptOutNotice)]
-        await self._notifier.submit([item for item in items if isinstance(item, Submission)], opt_outs)
+        submissions = [item for item in items if isinstance(item, Submission)]
+        # A text behind a START goes with it: the START itself may be on another way, or in a process that has died, and
+        # a text that overtook it would never be sent.
+        said = [submission.said for submission in submissions if submission.said]
+        opt_outs = list(dict.fromkeys([*(item for item in items if isinstance(item, OptOutNotice)), *said]))
+        await self._notifier.submit(submissions, opt_outs)
         if opt_outs:
             await self._store.finish_opt_outs(opt_outs)
         return [None] * len(items)

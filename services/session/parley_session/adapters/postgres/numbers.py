@@ -27,7 +27,7 @@ _NUMBER = (
     _COLUMNS.sending_paused,
     _COLUMNS.ingest_from,
 )
-# What participants have said in the number's old scope counts for its new one: as far as they said it later than to that.
+# What participants have said in the number's old scope counts for its new one, as far as they said it later.
 # In the order in which batches write opt-outs.
 _CARRY_OPT_OUTS = text(
     """
