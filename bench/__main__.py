@@ -1,4 +1,7 @@
-"""`make bench`: finds the rate that this machine sustains, without and with delivery reports."""
+"""`make bench`: finds the rate that this machine sustains, without and with delivery reports.
+
+`make bench ARGS=timers`: how late the warnings of a million silent sessions are.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench import timers
 from bench.machine import describe
 from bench.stack import Stack, running
 from bench.window import Window, measure
@@ -79,4 +83,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=0, help="turns per second to prove; 0 finds the highest")
     parser.add_argument("--seconds", type=float, default=40, help="how long a rate has to hold")
-    uvloop.run(main(parser.parse_args()))
+    what = parser.add_subparsers(dest="what")
+    silent = what.add_parser("timers", help="sessions that fall due, among many that do not")
+    silent.add_argument("--sessions", type=int, default=1_000_000, help="armed sessions")
+    silent.add_argument("--due", type=float, default=2000, help="sessions that fall due, per second")
+    silent.add_argument("--seconds", type=float, default=30, help="how long they do")
+    chosen = parser.parse_args()
+    uvloop.run(timers.main(chosen) if chosen.what == "timers" else main(chosen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import HealthCheck, settings
 
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from tests.databases import FreshDatabase, fresh_database, make_template
+
+# A process that starts another one while gRPC is at work would run gRPC's own preparations for a fork, which end the
+# child now and then; ours become other programs at once. Read when gRPC is first used.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 # That the machine is busy is no fault of what is tested.
 settings.register_profile("parley", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -66,6 +66,7 @@ async def test_s11_a_session_that_people_have_is_not_warned(talk_to: NewConversa
     await conversation.skip(hours=48)
     other = await talk_to("handing")
     await other.text("Hello")
+    await other.replies(1)
     await other.skip(hours=24)
     await other.replies(2)  # Its warning: whoever was due before has been seen to.
     assert len(await conversation.replies(1)) == 1

@@ -18,7 +18,9 @@ class Settings(ServiceSettings):
     database_url: str = Field(repr=False)
     """postgresql://..., as the role that owns the schema `session`."""
     agents: Annotated[Mapping[str, tuple[str, ...]], NoDecode]
-    """Where agents are: `name=host:port|host:port, *=host:port`. `*` stands for every name not listed."""
+    """Where agents are: `name=host:port|host:port, *=host:port`. `*` stands for every name not listed.
+
+    Web chat reaches any of them by its name, whether a number points to it or not."""
     notifier_address: Annotated[tuple[str, ...], NoDecode]
     """The notifier's replicas: `host:port, host:port`."""
     max_turns: int = Field(default=500, ge=1)

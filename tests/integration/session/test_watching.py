@@ -78,6 +78,29 @@ async def test_commits_of_the_own_process_are_told_without_a_look_at_the_others(
             await watcher.until(lambda w: w.session.state == Session.STATE_ENDED)
 
 
+async def test_a_commit_between_the_first_look_and_the_watch_is_told(
+    around: Surroundings, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, committed = asyncio.Event(), asyncio.Event()
+
+    class InterruptedWatches(PostgresWatches):
+        async def read(self, looks: Sequence[Look]) -> list[Sight | None]:
+            sights = await super().read(looks)
+            looked.set()
+            await committed.wait()
+            return sights
+
+    monkeypatch.setattr(parley_session.app, "PostgresWatches", InterruptedWatches)
+    monkeypatch.setattr(parley_session.app, "POLL", 3600.0)
+    async with service_running(around) as client:
+        session_id = await greeted(client, rows)
+        async with watching(client.sessions, session_id) as watcher:
+            await looked.wait()
+            await end(client, session_id)
+            committed.set()
+            await watcher.until(lambda w: w.session.state == Session.STATE_ENDED)
+
+
 class CountedWatches(PostgresWatches):
     """Notes how many sessions each statement asked about."""
 

@@ -185,6 +185,7 @@ class Promises:
             assert decision.run is None or decision.run.turn.kind is TurnKind.END
         if decision.cancel_all:
             assert self._stopped or self._is_suppressed()
+            assert not decision.outbound, "said and taken back at once"
 
     def _is_suppressed(self) -> bool:
         return self.warned is not None and self.rows.states[self.warned] == SUPPRESSED

@@ -28,12 +28,6 @@ def say(world: World, text: str, ago: float = 0, stated: Keyword | None = None) 
     world.happen([world.text(text, stated=stated, receive_time=world.now - timedelta(seconds=ago))])
 
 
-@pytest.fixture
-def pooled() -> World:
-    """A conversation with a number whose opt-outs are shared with others."""
-    return talking_at(Register(scope="pool"))
-
-
 # ---- STOP, START, HELP
 
 
@@ -319,89 +313,3 @@ def test_s10_and_words_alone_do_not(mode: KeywordMode) -> None:
 def test_s10_what_the_provider_says_wins_over_the_words(talking: World) -> None:
     say(talking, "please stop texting me", stated=Keyword.STOP)
     assert talking.opt_out.opted_out
-
-
-# ---- a number that shares its opt-outs
-
-
-def test_s10_a_stop_at_another_number_of_the_scope_ends_the_session_at_the_next_look(pooled: World) -> None:
-    pooled.hear_elsewhere(Keyword.STOP)
-    pooled.time_out()
-    assert pooled.last_session.end_reason is EndReason.OPTED_OUT
-    assert pooled.rows.canceled == {pooled.rows.outbound[0].id}
-
-
-def test_s10_the_next_text_ends_it_too_and_is_ignored(pooled: World) -> None:
-    pooled.hear_elsewhere(Keyword.STOP)
-    pooled.receive("hello?")
-    assert pooled.last_session.end_reason is EndReason.OPTED_OUT
-    assert pooled.ignored == {"hello?": "opted_out"}
-
-
-def test_s10_the_reply_of_a_turn_that_ran_meanwhile_is_not_said(pooled: World) -> None:
-    run = begun(pooled.receive("me"))
-    pooled.receive("and me")
-    pooled.hear_elsewhere(Keyword.STOP)
-    assert begun(pooled.answer(run, "Hi there")).turn.kind is TurnKind.END
-    assert pooled.said == ["Hi, who is this?"]
-    assert pooled.ignored == {"me": "opted_out", "and me": "opted_out"}
-
-
-def test_s10_nor_is_the_fallback_text(pooled: World) -> None:
-    run = begun(pooled.receive("me"))
-    pooled.hear_elsewhere(Keyword.STOP)
-    pooled.fail(run)
-    assert pooled.said == ["Hi, who is this?"]
-    assert pooled.last_session.end_reason is EndReason.OPTED_OUT
-
-
-@pytest.mark.parametrize("may_claim", [False, True])
-def test_s10_nor_is_the_agent_called_again(pooled: World, may_claim: bool) -> None:
-    pooled.receive("me", may_claim=may_claim)
-    pooled.hear_elsewhere(Keyword.STOP)
-    pooled.advance(20)
-    assert begun(pooled.poll()).turn.kind is TurnKind.END
-    assert pooled.ignored == {"me": "opted_out"}
-
-
-def test_s10_an_end_goes_on_whatever_is_said_elsewhere(pooled: World) -> None:
-    end = begun(pooled.end())
-    pooled.hear_elsewhere(Keyword.STOP)
-    pooled.receive("wait")
-    pooled.answer(end)
-    assert pooled.ignored == {"wait": "opted_out"}
-
-
-def test_s10_who_has_opted_out_is_not_warned(pooled: World) -> None:
-    pooled.hear_elsewhere(Keyword.STOP)
-    pooled.skip_to_due()
-    pooled.time_out()
-    assert pooled.said == ["Hi, who is this?"]
-
-
-def test_s10_people_are_told_that_somebody_has_opted_out(pooled: World) -> None:
-    pooled.hear_elsewhere(Keyword.STOP)
-    with pytest.raises(Refused) as caught:
-        pooled.send("this is Ann")
-    assert caught.value.reason == "OPTED_OUT"
-
-
-def test_s10_an_older_stop_at_another_number_does_not_outweigh_a_start_here(pooled: World) -> None:
-    pooled.receive("START")
-    pooled.hear_elsewhere(Keyword.STOP, pooled.now - timedelta(seconds=1))
-    pooled.time_out()
-    assert pooled.phase is Phase.OPEN
-
-
-def test_s10_a_start_at_another_number_opens_this_one_again(pooled: World) -> None:
-    pooled.answer(begun(pooled.receive("STOP")))
-    pooled.advance(1)
-    pooled.hear_elsewhere(Keyword.START)
-    assert texts(pooled.receive("hello")) == ["hello"]
-
-
-def test_s10_without_a_scope_the_number_stands_for_itself(talking: World, pooled: World) -> None:
-    talking.receive("STOP")
-    assert talking.thread.opt_out_scope == talking.thread.endpoint
-    pooled.receive("STOP")
-    assert pooled.rows.sessions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from parley_session.domain.decide import Refused
@@ -139,16 +141,11 @@ def test_s11_end_session_may_be_asked_again(talking: World) -> None:
     assert talking.last_session.end_reason is EndReason.ENDED_BY_REQUEST
 
 
-@pytest.mark.parametrize("ask", ["send", "hand_off", "resume"])
-def test_s11_an_ended_session_takes_no_other_request(talking: World, ask: str) -> None:
-    session = talking.session
+@pytest.mark.parametrize("ask", [lambda w, s: w.send("Ann here", s), lambda w, s: w.hand_off(None, s), World.resume])
+def test_s11_an_ended_session_takes_no_other_request(talking: World, ask: Callable[[World, str], object]) -> None:
+    session = talking.session.id
     talking.end()
     talking.receive("hello again")
-    asks = {
-        "send": lambda: talking.send("Ann here", session.id),
-        "hand_off": lambda: talking.hand_off(session_id=session.id),
-        "resume": lambda: talking.resume(session.id),
-    }
     with pytest.raises(Refused) as caught:
-        asks[ask]()
+        ask(talking, session)
     assert caught.value.reason == "SESSION_ENDED"

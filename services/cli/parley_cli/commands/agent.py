@@ -7,38 +7,34 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.pretty import Pretty
 
 from parley_agent.domain.agent_yaml import InvalidAgent
-from parley_agent.testing import Chat
-from parley_cli.terminal import console
+from parley_agent.sandbox.program import Unloadable
+from parley_cli.chat.desk import Desk
+from parley_cli.chat.keyboard import Keyboard
+from parley_cli.stack.agent_folders import NoAgent, agent_at
+from parley_cli.terminal import complain, console
+
+DEFAULT_AGENTS = Path("agents")
 
 
-def chat(directory: Annotated[Path, typer.Argument(help="The agent's folder.", exists=True, file_okay=False)]) -> None:
-    """Talks to the agent in DIRECTORY. /state shows what it remembers, /new begins another session, Ctrl-D ends."""
+def chat(
+    agent: Annotated[str, typer.Argument(metavar="PATH|NAME", help="The agent's folder, or its name.")],
+    agents: Annotated[Path, typer.Option(help="Where an agent is looked for by its name.")] = DEFAULT_AGENTS,
+) -> None:
+    """Talks to an agent. /help lists what else can be typed; Ctrl-D leaves."""
     out = console()
     try:
-        conversation = Chat(directory)
-    except InvalidAgent as error:
-        for problem in error.problems:
-            console(stderr=True).print(f"[red]{escape(problem)}[/red]")
+        desk = Desk(agent_at(agent, agents), out)
+    except (NoAgent, InvalidAgent, Unloadable) as error:
+        complain(str(error))
         raise typer.Exit(2) from None
-    out.print(f"[dim]texting {escape(directory.name)}: /state, /new, Ctrl-D[/dim]")
-    while True:
-        try:
-            line = out.input("[bold]▸[/bold] ").strip()
-        except (EOFError, KeyboardInterrupt):
-            out.print()
-            return
-        if line == "/state":
-            out.print(Pretty(dict(conversation.state)))
-        elif line == "/new":
-            conversation.end()
-        elif line:
-            for reply in conversation.text(line):
-                out.print(f"[cyan]◂[/cyan] {escape(reply)}")
-            if conversation.hung_up:
-                out.print("[dim]the agent has ended the session; your next text opens another[/dim]")
+    out.print(f"[dim]you text {escape(agent)}: /help lists what else you can do, Ctrl-D leaves[/dim]")
+    keyboard = Keyboard(out, list(desk.commands))
+    while not desk.is_over and (line := keyboard.line()) is not None:
+        desk.handle(line)
+    if not desk.is_over:
+        out.print()
 
 
 def agent_app() -> typer.Typer:

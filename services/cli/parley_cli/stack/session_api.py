@@ -23,6 +23,8 @@ from parley.session.v1 import (
 
 TIMEOUT = 5.0
 Session = session_pb2.Session
+Message = session_pb2.Message
+Number = number_pb2.Number
 KEYWORDS = {
     "provider": number_pb2.KEYWORDS_PROVIDER,
     "advanced": number_pb2.KEYWORDS_ADVANCED,
@@ -32,6 +34,10 @@ KEYWORDS = {
 
 class ApiError(Exception):
     """The session service refused, or did not answer; the text is for the person at the terminal."""
+
+
+class ApiAway(ApiError):
+    """It did not answer, or stopped: the same call may succeed later."""
 
 
 @asynccontextmanager
@@ -47,7 +53,7 @@ def sentences() -> Iterator[None]:
         yield
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.UNAVAILABLE:
-            raise ApiError("the session service does not answer: is `parley up` still running?") from None
+            raise ApiAway("the session service does not answer: is `parley up` still running?") from None
         raise ApiError(error.details() or error.code().name) from None
 
 
@@ -56,6 +62,27 @@ def state_of(session: session_pb2.Session) -> str:
     if session.state != session_pb2.Session.STATE_ENDED:
         return session_pb2.Session.State.Name(session.state).removeprefix("STATE_").lower()
     return session_pb2.Session.EndReason.Name(session.end_reason).removeprefix("END_REASON_").lower()
+
+
+def is_ended(session: session_pb2.Session) -> bool:
+    return session.state == session_pb2.Session.STATE_ENDED
+
+
+def keywords_of(number: number_pb2.Number) -> str:
+    """One of KEYWORDS."""
+    return next((word for word, value in KEYWORDS.items() if value == number.keywords), "provider")
+
+
+def kind_of(message: session_pb2.Message) -> str:
+    """What an outbound message is: `reply`, `warning`; empty for inbound ones."""
+    if message.kind == session_pb2.Message.KIND_UNSPECIFIED:
+        return ""
+    return session_pb2.Message.Kind.Name(message.kind).removeprefix("KIND_").lower()
+
+
+def is_final(message: session_pb2.Message) -> bool:
+    """Whether nothing more can become of it."""
+    return is_inbound(message) or message.delivery_state >= session_pb2.DELIVERY_STATE_DELIVERED
 
 
 def is_inbound(message: session_pb2.Message) -> bool:
@@ -82,6 +109,11 @@ class SessionApi:
             response = await self._sessions.ListSessions(request, timeout=TIMEOUT, metadata=self._metadata)
         return list(response.sessions)
 
+    async def get_session(self, session_id: str) -> session_pb2.Session:
+        request = session_service_pb2.GetSessionRequest(session_id=session_id)
+        with sentences():
+            return (await self._sessions.GetSession(request, timeout=TIMEOUT, metadata=self._metadata)).session
+
     async def list_messages(self, session_id: str) -> list[session_pb2.Message]:
         messages: list[session_pb2.Message] = []
         token = ""
@@ -93,6 +125,40 @@ class SessionApi:
             token = response.next_page_token
             if not token:
                 return messages
+
+    async def watch(self, session_id: str, cursor: str = "") -> AsyncIterator[tuple[Session | Message, str]]:
+        """The session, its messages and each change of them, with the cursor to go on from; until nothing can change.
+
+        Raises ApiAway when the service stops: go on elsewhere.
+        """
+        request = session_service_pb2.WatchSessionRequest(session_id=session_id, cursor=cursor)
+        with sentences():
+            async for response in self._sessions.WatchSession(request, metadata=self._metadata):
+                is_session = response.WhichOneof("change") == "session"
+                yield response.session if is_session else response.message, response.cursor
+
+    async def end_session(self, session_id: str) -> session_pb2.Session:
+        request = session_service_pb2.EndSessionRequest(session_id=session_id)
+        with sentences():
+            return (await self._sessions.EndSession(request, timeout=TIMEOUT, metadata=self._metadata)).session
+
+    async def hand_off_session(self, session_id: str, destination: str, reason: str) -> session_pb2.Session:
+        request = session_service_pb2.HandOffSessionRequest(
+            session_id=session_id, destination=destination, reason=reason
+        )
+        with sentences():
+            return (await self._sessions.HandOffSession(request, timeout=TIMEOUT, metadata=self._metadata)).session
+
+    async def resume_session(self, session_id: str) -> session_pb2.Session:
+        request = session_service_pb2.ResumeSessionRequest(session_id=session_id)
+        with sentences():
+            return (await self._sessions.ResumeSession(request, timeout=TIMEOUT, metadata=self._metadata)).session
+
+    async def send_message(self, session_id: str, text: str) -> None:
+        """A person's text."""
+        request = session_service_pb2.SendMessageRequest(request_id=str(uuid.uuid4()), session_id=session_id, text=text)
+        with sentences():
+            await self._sessions.SendMessage(request, timeout=TIMEOUT, metadata=self._metadata)
 
     async def start_session(self, agent: str, participant: str, text: str) -> session_service_pb2.StartSessionResponse:
         request = session_service_pb2.StartSessionRequest(
@@ -130,3 +196,9 @@ class SessionApi:
         with sentences():
             response = await self._numbers.ListNumbers(request, timeout=TIMEOUT, metadata=self._metadata)
         return list(response.numbers)
+
+    async def delete_number(self, number: str) -> None:
+        """Forgets it; one that is not known is no error."""
+        request = number_service_pb2.DeleteNumberRequest(number=number)
+        with sentences():
+            await self._numbers.DeleteNumber(request, timeout=TIMEOUT, metadata=self._metadata)

@@ -6,8 +6,8 @@ Sends nothing: that is the notifier's.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,7 +19,7 @@ import aiohttp
 from parley_cli.stack.webhooks import Webhooks
 
 TIMEOUT = 10.0
-PAGE, PAGES = 100, 10
+PAGE = 100
 CREDENTIALS = "compare the account SID and the auth token with those at https://console.twilio.com (Account Info)"
 POST = "POST"
 
@@ -75,7 +75,8 @@ class TwilioApi:
 
     async def find_number(self, number: str) -> NumberAtTwilio | None:
         body, _ = await self._ask("GET", f"{self._numbers}.json", {"PhoneNumber": number})
-        found = map(_number, body["incoming_phone_numbers"])
+        with _understanding():
+            found = [_number(item) for item in body["incoming_phone_numbers"]]
         # The filter takes parts of numbers too.
         return next((one for one in found if one.number == number), None)
 
@@ -92,15 +93,17 @@ class TwilioApi:
 
     async def service_of(self, sid: str) -> Service | None:
         """The messaging service that has the number; a number is in one at the most."""
-        for page in range(PAGES):
-            query = {"PageSize": str(PAGE), "Page": str(page)}
-            body, _ = await self._ask("GET", self._services, query)
-            for service in body["services"]:
-                if await self._is_there(f"{self._services}/{service['sid']}/PhoneNumbers/{sid}"):
-                    url = service.get("inbound_request_url") or ""
-                    return Service(service["sid"], bool(service["use_inbound_webhook_on_number"]), url)
-            if not body["meta"].get("next_page_url"):
-                break
+        page = f"{self._services}?PageSize={PAGE}"
+        while page:
+            body, _ = await self._ask("GET", page)
+            with _understanding():
+                services = [_service(item) for item in body["services"]]
+                _, _, query = (body["meta"].get("next_page_url") or "").partition("?")
+            for service in services:
+                if await self._is_there(f"{self._services}/{service.sid}/PhoneNumbers/{sid}"):
+                    return service
+            # Wherever the link points, our credentials go nowhere else.
+            page = f"{self._services}?{query}" if query else ""
         return None
 
     async def _is_there(self, url: str) -> bool:
@@ -135,8 +138,14 @@ async def _answering() -> AsyncIterator[None]:
         yield
     except (aiohttp.ClientError, TimeoutError) as error:
         raise TwilioRefused(f"Twilio does not answer ({type(error).__name__}): is the network there?") from None
-    except (KeyError, TypeError):
-        raise TwilioRefused("Twilio's answer was not understood") from None
+
+
+@contextmanager
+def _understanding() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError):
+        raise TwilioRefused("Twilio's answer was not understood: does a proxy answer in its place?") from None
 
 
 def _refusal(status: int, text: str) -> str:
@@ -160,6 +169,10 @@ def _number(item: Mapping[str, Any]) -> NumberAtTwilio:
         sms_fallback_url=item["sms_fallback_url"] or "",
         application_sid=item["sms_application_sid"] or "",
     )
+
+
+def _service(item: Mapping[str, Any]) -> Service:
+    return Service(item["sid"], bool(item["use_inbound_webhook_on_number"]), item.get("inbound_request_url") or "")
 
 
 def _messaging(url: str) -> str:

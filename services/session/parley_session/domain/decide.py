@@ -93,7 +93,7 @@ def _go_on(machine: Machine) -> None:
         phase = draft.thread.phase
         if draft.thread.endings:
             machine.fire(TurnSymbol.PLAN_END)
-        elif not draft.texts_wait or phase is Phase.HANDED_OFF:
+        elif not draft.texts_wait:
             return
         elif draft.is_looping():
             _stop_looping(machine)
@@ -119,8 +119,6 @@ def _receive(machine: Machine, event: Receive) -> None:
         _hear(machine, keyword, event.receive_time or draft.context.now, event.source_id)
     elif reason := ignore_reason(draft, event):
         draft.receive(event, reason)
-        if reason == "turn_limit":
-            _stop_looping(machine)
     else:
         machine.fire(SessionSymbol.RECEIVE, event)
         if draft.thread.turn_phase is TurnPhase.WAITING:

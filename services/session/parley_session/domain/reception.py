@@ -7,7 +7,7 @@ import re
 from parley_session.domain.draft import Draft
 from parley_session.domain.events import Receive
 from parley_session.domain.keywords import Keyword, KeywordMode, is_toll_free, keyword_of
-from parley_session.domain.thread import SMS, Phase
+from parley_session.domain.thread import SMS
 
 _REPLY_PATH = re.compile(r"\+[1-9][0-9]{1,14}")
 
@@ -33,8 +33,4 @@ def ignore_reason(draft: Draft, event: Receive) -> str:
         return "too_old"
     if thread.opt_out.opted_out:
         return "opted_out"
-    if reason := draft.pace_text(event):
-        return reason
-    if thread.phase is not Phase.HANDED_OFF and not draft.texts_wait and draft.is_looping():
-        return "turn_limit"
-    return ""
+    return draft.pace_text(event)

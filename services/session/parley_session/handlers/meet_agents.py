@@ -7,13 +7,10 @@ An agent that has been described is never asked: to accept its texts it need not
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 from parley_session.handlers.receive_messages import Incoming, Outcome, Received
 from parley_session.ports import AgentAway, AgentFailed, Agents, NumberStore
-
-log = logging.getLogger(__name__)
 
 LIMIT = 16
 """Agents that are being asked at a time: names are for callers to choose."""
@@ -49,7 +46,6 @@ class MeetAgents:
             description = await self._agents.describe(name)
             await self._numbers.save_agent(name, description)
         except (AgentAway, AgentFailed):
-            log.info("agent_unknown", extra={"agent": name})
             return False
         else:
             self._met.add(name)

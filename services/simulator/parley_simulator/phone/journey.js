@@ -15,7 +15,7 @@ export class Journey {
     this._section = section;
     this._closed = closed;
     this.sid = null;
-    section.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.sid && this.close());
   }
 
   open(sid) {

@@ -1,0 +1,1 @@
+"""What was said in sessions, as people read it: lines, and a screen that keeps them current."""
