@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -150,6 +151,23 @@ async def test_time_that_was_skipped_is_seen_and_can_only_be_skipped_where_it_is
     order = await ada.locator(".log > *").all_inner_texts()
     assert ["before" in order[0], order[1], "after" in order[2]] == [True, "24 hours later", True]
     assert skipped == [86400.0]
+
+
+async def test_texts_after_a_skip_show_the_time_that_it_is_then(simulator: Simulator, open_page: OpenPage) -> None:
+    async def skip(seconds: float) -> None:
+        """Nobody waits for anything here."""
+
+    simulator.skip_time.offer(skip)
+    page = await open_page(f"{simulator.control_url}/phone", locale="en-GB")
+    await send(page, "before")
+    await expect(page.locator(".mine")).to_have_count(1)
+    await page.get_by_role("button", name="Skip 1 hour").click()
+    await expect(page.locator(".later")).to_have_text("1 hour later")
+    await send(page, "after")
+    times = page.get_by_role("region", name="Phone of Ada").locator("time")
+    await expect(times).to_have_count(2)
+    before, after = [datetime.strptime(shown, "%H:%M") for shown in await times.all_inner_texts()]  # noqa: DTZ007
+    assert (after - before) % timedelta(days=1) - timedelta(hours=1) <= timedelta(minutes=1)
 
 
 async def test_phones_are_added_removed_and_remembered(simulator: Simulator, open_page: OpenPage) -> None:

@@ -13,6 +13,7 @@ import grpc
 from parley.channel.v1 import channel_pb2
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
 from parley.session.v1 import (
+    clock_service_pb2_grpc,
     number_service_pb2_grpc,
     session_pb2,
     session_service_pb2,
@@ -32,11 +33,13 @@ class KeepingNotifier(notifier_service_pb2_grpc.NotifierServiceServicer):
 
     away: bool = False
     submissions: list[notifier_pb2.Submission] = field(default_factory=list)
+    opt_outs: list[notifier_pb2.OptOut] = field(default_factory=list)
 
     async def Submit(self, request: notifier_pb2.SubmitRequest, context: Any) -> notifier_pb2.SubmitResponse:
         if self.away:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
         self.submissions += request.submissions
+        self.opt_outs += request.opt_outs
         return notifier_pb2.SubmitResponse()
 
     async def ReportDeliveries(
@@ -74,6 +77,7 @@ class Client:
     service: SessionService
     sessions: session_service_pb2_grpc.SessionServiceAsyncStub
     numbers: number_service_pb2_grpc.NumberServiceAsyncStub
+    clock: clock_service_pb2_grpc.ClockServiceAsyncStub
     _sources: itertools.count[int] = field(default_factory=itertools.count)
 
     async def send(self, participant: str, *texts: str) -> Sequence[session_pb2.ReceiveResult]:
@@ -120,4 +124,5 @@ async def service_running(around: Surroundings, **overrides: object) -> AsyncIte
             service,
             session_service_pb2_grpc.SessionServiceStub(channel),
             number_service_pb2_grpc.NumberServiceStub(channel),
+            clock_service_pb2_grpc.ClockServiceStub(channel),
         )

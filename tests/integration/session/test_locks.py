@@ -6,19 +6,35 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from uuid import uuid4
+
+import pytest
 
 from parley_chassis.postgres.pool import DatabaseUnavailable
 from parley_session.adapters.ids import new_id
 from parley_session.domain.decide import decide
-from parley_session.domain.events import Context
+from parley_session.domain.effects import MessageKind
+from parley_session.domain.events import (
+    Context,
+    EndSession,
+    HandOffSession,
+    Request,
+    ResumeSession,
+    SendMessage,
+)
+from parley_session.domain.thread import EndReason, HandOff
+from parley_session.handlers.take_requests import Asked
 from parley_session.ports import DeliveryRecord
 from tests.databases import FreshDatabase
+from tests.integration.session.asking import start_session
 from tests.integration.session.collisions import deadlocks, is_deadlock
-from tests.integration.session.replica import Replica, Rows, answer, eventually_async, incoming, key
+from tests.integration.session.replica import OURS, Replica, Rows, answer, eventually_async, incoming, key
 
 PEOPLE = [f"+1666{number:07d}" for number in range(60)]
-STRESS = 2.0
+SCOPE = (OURS, "+15550101")
+SILENCE = '{"inactive_after": 0.2, "grace": 0.1, "closing_text": "Goodbye."}'
+STRESS = 3.0
 
 LOCK_AS_THEY_COME = """
 SELECT t.id::text
@@ -49,7 +65,19 @@ class Stress:
 
     async def run(self, seconds: float, *, until_deadlock: bool = False) -> None:
         end = time.monotonic() + seconds
-        moves = (self._receive, self._receive, self._commit, self._renew, self._record, self._claim)
+        moves = (
+            self._receive,
+            self._receive,
+            self._commit,
+            self._renew,
+            self._record,
+            self._claim,
+            self._ask,
+            self._start,
+            self._say_keywords,
+            self._time_out,
+            self._relay,
+        )
         await asyncio.gather(
             *(self._repeat(move, replica, end, until_deadlock) for replica in self._replicas for move in moves)
         )
@@ -83,18 +111,72 @@ class Stress:
     async def _record(self, replica: Replica) -> None:
         ids = [submission.message_id for each in self._replicas for submission in each.handed_over[-60:]]
         chosen = self._chance.sample(ids, min(len(ids), 40))
-        state = self._chance.choice([3, 4, 5])
-        await replica.store.record_deliveries([DeliveryRecord(message_id, state) for message_id in chosen])
+        await replica.record(
+            *(DeliveryRecord(message_id, self._chance.choice([2, 3, 4, 5, 6, 8])) for message_id in chosen)
+        )
 
     async def _claim(self, replica: Replica) -> None:
         await replica.claim()
 
+    async def _ask(self, replica: Replica) -> None:
+        sessions = [run.session.id for run, _ in replica.started[-60:]]
+        keys = await replica.store.find_session_threads(sessions)
+        chosen = self._chance.sample(sorted(keys), min(len(keys), 20))
+        asked = []
+        for session_id in chosen:
+            write = SendMessage(Request(str(uuid4()), "f"), session_id, "a person")
+            commands = (write, HandOffSession(session_id, HandOff()), ResumeSession(session_id), EndSession(session_id))
+            asked.append(Asked(keys[session_id], self._chance.choice(commands)))
+        await replica.ask(*asked)
 
-async def test_overlapping_batches_never_deadlock(impatient: None, replica: Replica, other: Replica) -> None:
+    async def _start(self, replica: Replica) -> None:
+        """Some of the requests are made at both replicas, and for both numbers."""
+        chosen = self._chance.sample(PEOPLE, 15)
+        await replica.ask(
+            *(Asked(key(one, self._chance.choice(SCOPE)), start_session(f"{one} {self._round()}")) for one in chosen)
+        )
+
+    async def _say_keywords(self, replica: Replica) -> None:
+        chosen = self._chance.sample(PEOPLE, 15)
+        words = self._chance.choices(("STOP", "START", "START"), k=15)
+        await replica.receive(
+            *(
+                incoming(str(uuid4()), word, one, self._chance.choice(SCOPE))
+                for word, one in zip(words, chosen, strict=True)
+            )
+        )
+        told, replica.opt_outs = replica.opt_outs, []
+        self._chance.shuffle(told)
+        await replica.store.finish_opt_outs(told)
+
+    async def _time_out(self, replica: Replica) -> None:
+        await replica.time_out(40, datetime.max.replace(tzinfo=UTC))
+
+    async def _relay(self, replica: Replica) -> None:
+        await replica.store.take_unsubmitted_opt_outs(40)
+        await replica.store.take_unsubmitted(40)
+
+    def _round(self) -> int:
+        return int(time.monotonic() * 10)
+
+
+@pytest.fixture
+async def busy(rows: Rows) -> None:
+    """Two numbers share opt-outs, and silence is short: sessions are warned and end while the stress lasts."""
+    await rows.register(SCOPE[1])
+    await rows.all("UPDATE session.numbers SET opt_out_scope = 'MG1', settings = settings || %s::text::jsonb", SILENCE)
+
+
+async def test_overlapping_batches_never_deadlock(
+    impatient: None, busy: None, replica: Replica, other: Replica, rows: Rows
+) -> None:
     stress = Stress(replica, other)
     await stress.run(STRESS)
     assert stress.deadlocks == 0
     assert stress.batches > 50
+    reasons = {reason for (reason,) in await rows.all("SELECT DISTINCT end_reason FROM session.sessions")}
+    assert reasons >= {EndReason.OPTED_OUT, EndReason.SUPERSEDED, EndReason.ENDED_BY_REQUEST}
+    assert await rows.one("SELECT count(*) FROM session.messages WHERE kind = %s", MessageKind.WARNING.value) != 0
 
 
 async def test_the_same_stress_deadlocks_without_the_order(impatient: None, replica: Replica, other: Replica) -> None:

@@ -161,16 +161,41 @@ async def test_what_two_replicas_hear_at_once_is_all_kept(replica: Replica, othe
         assert list(found) == latest
 
 
-async def test_writing_and_telling_in_opposite_orders_meet_without_harm(
-    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
-) -> None:
-    """A batch of STOPs, and word that the notifier has the earlier ones."""
+FINISH_AND_WAIT = """
+WITH told AS MATERIALIZED (
+  SELECT o.scope, o.participant
+  FROM ROWS FROM (jsonb_to_recordset(%s::text::jsonb) AS (scope text, participant text))
+    WITH ORDINALITY AS i(scope, participant, place)
+  JOIN session.opt_outs o ON (o.scope, o.participant) = (i.scope, i.participant)
+  ORDER BY i.place FOR UPDATE OF o
+)
+UPDATE session.opt_outs o SET next_submit_time = NULL
+FROM told WHERE (o.scope, o.participant) = (told.scope, told.participant)
+"""
+
+
+async def write_and_tell(database: FreshDatabase, rows: Rows, replica: Replica, other: Replica) -> int:
+    """A batch of STOPs, and word that the notifier has the earlier ones; how many PostgreSQL ended for a deadlock."""
     people = PEOPLE[:3]
     await replica.receive(*(said("STOP", 1, participant=person) for person in people))
     told = list(reversed(replica.opt_outs))
     middle = f"SELECT FROM session.opt_outs WHERE participant = '{people[1]}' FOR UPDATE"
     again = replica.receive(*(said("STOP", 2, SECOND, person) for person in people))
-    assert await deadlocks(database, rows, middle, again, other.store.finish_opt_outs(told)) == 0
+    return await deadlocks(database, rows, middle, again, other.store.finish_opt_outs(told))
+
+
+async def test_writing_and_telling_in_opposite_orders_meet_without_harm(
+    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
+) -> None:
+    assert await write_and_tell(database, rows, replica, other) == 0
+
+
+async def test_they_would_deadlock_if_the_telling_waited(
+    impatient: None, database: FreshDatabase, rows: Rows, replica: Replica, other: Replica
+) -> None:
+    """The negative control."""
+    other.store._queries = {**other.store._queries, "finish_opt_outs": FINISH_AND_WAIT}
+    assert await write_and_tell(database, rows, replica, other) == 1
 
 
 # ---- numbers that move

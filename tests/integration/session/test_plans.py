@@ -24,9 +24,16 @@ from parley_chassis.postgres.queries import load_queries
 from parley_session.adapters.postgres.rows import dump
 from parley_session.adapters.postgres.transcripts import PostgresTranscripts
 from tests.databases import FreshDatabase, fresh_database
-from tests.integration.session.population import OPEN_TURNS, identity, populate
+from tests.integration.session.population import (
+    AWAITING_SESSIONS,
+    DUE_SESSIONS,
+    OPEN_TURNS,
+    TABLES,
+    identity,
+    populate,
+)
 
-BIG = {"threads", "sessions", "turns", "messages", "sources", "outbox"}
+BIG = set(TABLES)
 BATCH = 20
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -197,8 +204,13 @@ MAX_PAGES_OF_THREADS = 80 * BATCH
 NEW_THREADS = dump([{"id": identity(6, 1), "channel": 1, "endpoint": "+15550000001", "participant": "+1"}])
 DUE = ("2029-01-01T00:00:00Z", 100)
 FEW = [identity(2, n * 2 + 1) for n in THREADS]
-OPT_OUT = {"scope": "+15550000002", "stop_time": "2030-01-01T00:00:00Z", "stop_source": "SM", "start_source": ""}
-OPT_OUTS = dump({"participant": f"+1666{n:07d}", **OPT_OUT} for n in THREADS)
+MIXED = range(100, 100 + BATCH * 7, 7)
+"""Threads in all their states: warned, with an end owed, opted out."""
+OPT_OUT = {
+    "stop_time": "2030-01-01T00:00:00Z", "stop_source": "SM", "start_source": "", "opted_out": True,
+    "event_time": "2030-01-01T00:00:00Z",
+}  # fmt: skip
+OPT_OUTS = dump({"scope": f"+1555{n % 100 + 1:07d}", "participant": f"+1666{n:07d}", **OPT_OUT} for n in MIXED)
 REQUESTS = dump(
     {"id": f"new{n}", "fingerprint": "f", "session_id": identity(2, n), "message_id": identity(4, n)} for n in THREADS
 )
@@ -210,7 +222,10 @@ CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "create_threads": ((NEW_THREADS,), {"numbers_pkey"}),
     "lock": ((keys(THREADS),), {KEY}),
     "read_sources": ((dump({"source_id": f"SM{n:08d}"} for n in THREADS),), {"sources_pkey"}),
-    "read": ((keys(THREADS),), {KEY, "sessions_pkey", "turns_one_open", PLACE}),
+    "read": (
+        (keys(MIXED),),
+        {KEY, "sessions_pkey", "turns_one_open", PLACE, "sessions_end_owed", "opt_outs_pkey", "messages_pkey"},
+    ),
     "lock_due": ((100,), {"turns_one_open", "threads_pkey"}),
     "lock_due_sessions": ((100,), {"sessions_due", "threads_pkey"}),
     "lock_covered_sessions": (DUE, {"sessions_awaiting", "threads_pkey"}),
@@ -247,6 +262,21 @@ async def test_a_hot_statement_finds_its_rows_by_its_index(hot: Connection, name
     assert plan.passed_over <= OPEN_TURNS
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "count"),
+    [
+        ("lock_due_sessions", (1000,), DUE_SESSIONS),
+        ("lock_covered_sessions", ("2029-01-01T00:00:00Z", 1000), AWAITING_SESSIONS),
+    ],
+)
+async def test_what_is_due_is_found_and_nothing_else_is_read(
+    hot: Connection, name: str, parameters: tuple[object, ...], count: int
+) -> None:
+    plan = await explain(hot, load_queries("parley_session.adapters.postgres")[name], parameters)
+    assert plan.nodes[0]["Actual Rows"] == count
+    assert plan.passed_over == 0
+
+
 def test_every_statement_is_looked_at() -> None:
     assert set(CASES) == set(load_queries("parley_session.adapters.postgres"))
 
@@ -279,6 +309,16 @@ async def test_a_transcript_is_read_by_its_thread_and_position(plain: Connection
     plan = await overheard(plain, transcripts)
     assert plan.scanned == set()
     assert plan.indexes >= {"sessions_pkey", "messages_thread_id_position_key"}
+    assert plan.pages <= 50
+
+
+async def test_the_sessions_of_a_participant_are_read_by_their_threads(
+    plain: Connection, transcripts: _Overheard
+) -> None:
+    await transcripts.list_sessions(50, "", "+16660000101", "")
+    plan = await overheard(plain, transcripts)
+    assert plan.scanned == set()
+    assert plan.indexes >= {"threads_participant", "sessions_thread"}
     assert plan.pages <= 50
 
 

@@ -65,7 +65,7 @@ class Desk:
             to = self._chat.handed_off.destination or "people"
             self._note(f"handed off to {to}: /write TEXT answers as a person, /resume gives it back")
         elif self._chat.hung_up:
-            self._show_turn(end_turn(self._chat, "ENDED_BY_AGENT"))
+            self._finish("ENDED_BY_AGENT")
             self._note("the agent has ended the session; your next text opens another")
 
     def _show_turn(self, trace: Trace) -> None:
@@ -115,7 +115,7 @@ class Desk:
             if event.text:
                 self._out.print(f"[magenta]◂ Parley[/magenta] {escape(event.text)}", soft_wrap=True)
             if isinstance(event, Ended):
-                self._show_turn(end_turn(self._chat, "INACTIVE"))
+                self._finish("INACTIVE")
                 self._note("the session has ended as INACTIVE; your next text opens another")
                 return
         self._note(self._what_comes_next())
@@ -143,11 +143,18 @@ class Desk:
 
     def _end(self, _: str) -> None:
         self._silence.end()
-        self._show_turn(end_turn(self._chat, "ENDED_BY_REQUEST"))
+        self._finish("ENDED_BY_REQUEST")
         self._note("the session has ended; your next text opens another")
 
+    def _finish(self, reason: str) -> None:
+        """Runs the agent's end(conv), once: here nobody tries it again."""
+        trace = end_turn(self._chat, reason)
+        self._show_turn(trace)
+        if trace.error is not None:
+            self._chat = Chat(self._agent.directory)
+
     def _help(self, _: str) -> None:
-        for word, (_, what) in self.commands.items():
+        for word, (_run, what) in self.commands.items():
             self._out.print(f"  [bold]{word:<8}[/bold] [dim]{escape(what)}[/dim]")
 
     def _quit(self, _: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,7 +12,6 @@ import typer
 from rich.console import Console
 
 from parley_chassis.postgres.pool import database
-from parley_cli import story
 from parley_cli.stack.in_process import Options, running
 from parley_cli.stack.key_api import key_api
 from parley_cli.story.script import STORY
@@ -36,10 +33,7 @@ async def demo(
     began = time.monotonic()
     out.print("\n[bold]Parley[/bold]  starting PostgreSQL, a simulated Twilio, an agent and the four services …")
     async with AsyncExitStack() as open_until_the_end:
-        folder = Path(open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="parley-demo-")))
-        for source in (agents.resolve(), Path(story.__path__[0]) / "agents"):
-            shutil.copytree(source, folder, dirs_exist_ok=True)
-        stack = await open_until_the_end.enter_async_context(running(Options(folder, AGENT)))
+        stack = await open_until_the_end.enter_async_context(running(Options(agents.resolve(), AGENT)))
         url = stack.postgres.url()
         stored = await open_until_the_end.enter_async_context(database(url, application="parley-demo", size=1))
         out.print(f"[dim]up after {time.monotonic() - began:.1f} s[/dim]\n")

@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 
 from parley_cli.stack.phone import phone
-from parley_cli.stack.stack_file import find_stack
-from parley_cli.terminal import command, console
+from parley_cli.stack.stack_file import find_simulated_stack
+from parley_cli.terminal import command, console, working
 
 PARTICIPANT = "+15550123456"
 
@@ -22,15 +22,16 @@ async def text(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for a reply.")] = 15.0,
 ) -> None:
     """Texts one of our numbers and shows the reply."""
-    stack = find_stack()
+    stack = find_simulated_stack()
     out = console()
     async with phone(stack.control, sender, to or stack.number) as handset:
         outcome = await handset.text(body)
         if outcome != "delivered":
             out.print(f"[yellow]the webhook was not taken: {outcome}[/yellow]")
-        replies = await handset.replies(timeout=timeout)
+        with working("waiting for the reply"):
+            replies = await handset.replies(timeout=timeout)
         for bubble in replies:
-            out.print(f"[cyan]◂[/cyan] {escape(bubble.body)}")
+            out.print(f"[cyan]◂[/cyan] {escape(bubble.body)}", soft_wrap=True)
         if not replies:
             out.print(f"[yellow]no reply within {timeout:g} s; see what is known with `parley sessions`[/yellow]")
             raise typer.Exit(1)

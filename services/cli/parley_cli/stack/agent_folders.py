@@ -11,6 +11,11 @@ class NoAgent(Exception):
     """No agent has the name; the text says where was looked, and what there is."""
 
 
+def check_agents(root: Path) -> None:
+    """Raises NoAgent where `root` holds none, and InvalidAgent where one of them cannot be served."""
+    _agents_of(root)
+
+
 def find_agent(root: Path, name: str) -> AgentOnDisk:
     """The agent called `name` in `root`, a folder of agents or one agent's own. Raises NoAgent and InvalidAgent."""
     agents = {agent.profile.name: agent for agent in _agents_of(root)}

@@ -15,6 +15,7 @@ from parley_cli.stack.free_ports import free_ports
 from parley_cli.stack.processes import ServiceProcess, grpc_probe, http_probe
 from parley_cli.stack.webhooks import Webhooks
 
+
 class Databases(NamedTuple):
     """Where the services that store something find their schemas. A repr would show passwords: never logged."""
 

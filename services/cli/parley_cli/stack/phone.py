@@ -10,6 +10,8 @@ import aiohttp
 
 from parley_cli.stack.stack_file import NoStack
 
+AWAY = "the simulated Twilio does not answer: is `parley up` still running?"
+
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
@@ -60,4 +62,19 @@ async def phone(control_url: str, participant: str, number: str) -> AsyncIterato
         try:
             yield Phone(http, participant, number)
         except aiohttp.ClientConnectionError:
-            raise NoStack("the simulated Twilio does not answer: is `parley up` still running?") from None
+            raise NoStack(AWAY) from None
+
+
+async def own_number(control_url: str, number: str) -> None:
+    """Lets the simulated account own the number. Raises NoStack when it is none, or nobody answers."""
+    async with aiohttp.ClientSession(control_url) as http:
+        try:
+            async with http.get("/numbers") as response:
+                owned = {item["phone_number"] for item in (await response.json())["numbers"]}
+            if number in owned:
+                return
+            async with http.post("/numbers", json={"phone_number": number}) as response:
+                if response.status != 201:
+                    raise NoStack((await response.json())["detail"])
+        except aiohttp.ClientConnectionError:
+            raise NoStack(AWAY) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -126,7 +126,7 @@ class SessionApi:
             if not token:
                 return messages
 
-    async def watch(self, session_id: str, cursor: str = "") -> AsyncIterator[tuple[Session | Message, str]]:
+    async def watch(self, session_id: str, cursor: str = "") -> AsyncGenerator[tuple[Session | Message, str], None]:
         """The session, its messages and each change of them, with the cursor to go on from; until nothing can change.
 
         Raises ApiAway when the service stops: go on elsewhere.

@@ -90,5 +90,7 @@ def find_simulated_stack() -> StackAddresses:
     """As find_stack, for what only a simulated Twilio can do. Raises NoPhone too."""
     stack = find_stack()
     if not stack.is_simulated:
-        raise NoPhone("this stack texts through Twilio itself: use a phone, and follow it with `parley sessions --follow`")
+        raise NoPhone(
+            "this stack texts through Twilio itself: use a phone, and follow it with `parley sessions --follow`"
+        )
     return stack

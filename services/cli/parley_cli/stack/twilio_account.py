@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +22,8 @@ TIMEOUT = 10.0
 PAGE = 100
 CREDENTIALS = "compare the account SID and the auth token with those at https://console.twilio.com (Account Info)"
 POST = "POST"
+DATE_GRAIN = timedelta(seconds=1)
+"""The smallest step of the clock that Twilio shows."""
 
 
 class TwilioRefused(Exception):

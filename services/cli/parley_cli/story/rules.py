@@ -71,7 +71,7 @@ async def stop_and_start(teller: Teller) -> None:
 
 async def an_agent_that_breaks(teller: Teller) -> None:
     teller.heading("An agent whose process dies in the middle of a turn")
-    other = await teller.calling_agent("fragile", "+15550100101")
+    other = await teller.calling("fragile", "+15550100101")
     await other.text("Break!")
     (fallback,) = await other.reply()
     teller.check("Something broke" in fallback, "three attempts, then its fallback text: never silence")

@@ -113,7 +113,7 @@ class Teller:
         async with self._api() as api:
             await api.skip_time(duration)
 
-    async def calling_agent(self, agent: str, number: str) -> Teller:
+    async def calling(self, agent: str, number: str) -> Teller:
         """The same phone, texting another number."""
         layout = self.stack.layout
         self.stack.simulator.add_number(number, sms_url=layout.sms_url, sms_fallback_url=layout.sms_fallback_url)

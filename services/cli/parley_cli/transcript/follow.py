@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 
 from parley_cli.stack.session_api import ApiAway, Message, Session, SessionApi, is_ended
@@ -22,13 +22,14 @@ LOOK = 0.5
 NEWEST = 50
 
 
-async def follow(connect: Connect, session_id: str, patience: float = PATIENCE) -> AsyncIterator[Change]:
+async def follow(connect: Connect, session_id: str, patience: float = PATIENCE) -> AsyncGenerator[Change, None]:
     """The session, its messages and each change, once; ends when nothing can change. Raises ApiError and NoStack."""
     cursor, seen = "", time.monotonic()
     while True:
         try:
             async with connect() as api, aclosing(api.watch(session_id, cursor)) as changes:
-                async for change, cursor in changes:
+                async for change, place in changes:
+                    cursor = place
                     yield change
                     seen = time.monotonic()
                 return
@@ -38,31 +39,10 @@ async def follow(connect: Connect, session_id: str, patience: float = PATIENCE) 
             await asyncio.sleep(PAUSE)
 
 
-async def follow_all(connect: Connect, patience: float = PATIENCE) -> AsyncIterator[tuple[str, Change]]:
+async def follow_all(connect: Connect, patience: float = PATIENCE) -> AsyncGenerator[tuple[str, Change], None]:
     """(session id, change): the newest session if it is open, and all that open from now on. Never ends by itself."""
     changes: asyncio.Queue[tuple[str, Change]] = asyncio.Queue()
-
-    async def follow_one(session_id: str) -> None:
-        async with aclosing(follow(connect, session_id, patience)) as own:
-            async for change in own:
-                changes.put_nowait((session_id, change))
-
-    async def discover(tasks: asyncio.TaskGroup) -> None:
-        known: set[str] | None = None
-        async with aclosing(_listed(connect, patience)) as looks:
-            async for sessions in looks:
-                if known is None:
-                    known = {session.session_id for session in sessions if is_ended(session) or session != sessions[0]}
-                for session in reversed(sessions):
-                    if session.session_id not in known:
-                        known.add(session.session_id)
-                        tasks.create_task(follow_one(session.session_id))
-
-    async def follow_every() -> None:
-        async with asyncio.TaskGroup() as tasks:
-            await discover(tasks)
-
-    following = asyncio.create_task(follow_every())
+    following = asyncio.create_task(_follow_every(connect, patience, changes))
     try:
         while True:
             taken = asyncio.create_task(changes.get())
@@ -77,7 +57,24 @@ async def follow_all(connect: Connect, patience: float = PATIENCE) -> AsyncItera
         await asyncio.gather(following, return_exceptions=True)
 
 
-async def _listed(connect: Connect, patience: float) -> AsyncIterator[list[Session]]:
+async def _follow_every(connect: Connect, patience: float, changes: asyncio.Queue[tuple[str, Change]]) -> None:
+    async def follow_one(session_id: str) -> None:
+        async with aclosing(follow(connect, session_id, patience)) as own:
+            async for change in own:
+                changes.put_nowait((session_id, change))
+
+    known: set[str] | None = None
+    async with asyncio.TaskGroup() as tasks, aclosing(_listed(connect, patience)) as looks:
+        async for sessions in looks:
+            if known is None:
+                known = {session.session_id for session in sessions if is_ended(session) or session != sessions[0]}
+            for session_id in [session.session_id for session in reversed(sessions)]:
+                if session_id not in known:
+                    known.add(session_id)
+                    tasks.create_task(follow_one(session_id))
+
+
+async def _listed(connect: Connect, patience: float) -> AsyncGenerator[list[Session], None]:
     """The newest sessions, again and again."""
     seen = time.monotonic()
     while True:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from parley_session.domain.decide import Refused, decide
@@ -43,12 +44,13 @@ class TakeRequests:
         results: dict[int, Taken] = {}
         waiting = dict(enumerate(items))
         while waiting:
-            turn = {index: waiting.pop(index) for index in _independent(waiting)}
-            try:
-                results.update(await self._take(turn))
-            except RequestTaken:
-                # Another process took one of them meanwhile, for a thread that we have not locked: now it is known.
-                results.update(await self._take(turn))
+            first = _independent(waiting)
+            # Another process may have taken one of them meanwhile, for a thread that we have not locked: then it is
+            # known from now on.
+            with suppress(RequestTaken):
+                results.update(await self._take({index: waiting[index] for index in first}))
+                for index in first:
+                    del waiting[index]
         return [results[index] for index in range(len(items))]
 
     async def _take(self, items: Mapping[int, Asked]) -> dict[int, Taken]:

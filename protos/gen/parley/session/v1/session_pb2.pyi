@@ -435,7 +435,9 @@ class ReceiveResult(_message.Message):
         OUTCOME_IGNORED: ReceiveResult._Outcome.ValueType  # 3
         """Stored, and no agent will be given it."""
         OUTCOME_UNKNOWN_NUMBER: ReceiveResult._Outcome.ValueType  # 4
-        """Not stored: `endpoint` is not a registered number, or the text is older than the number's ingest_from."""
+        """Not stored: `endpoint` is not a registered number, or the text is older than the number's ingest_from. On web
+        chat: no agent of this name is served, or it is away and was never described.
+        """
         OUTCOME_INVALID: ReceiveResult._Outcome.ValueType  # 5
         """Not stored: a field is missing or malformed; `detail` names it."""
         OUTCOME_FAILED: ReceiveResult._Outcome.ValueType  # 6
@@ -450,7 +452,9 @@ class ReceiveResult(_message.Message):
     OUTCOME_IGNORED: ReceiveResult.Outcome.ValueType  # 3
     """Stored, and no agent will be given it."""
     OUTCOME_UNKNOWN_NUMBER: ReceiveResult.Outcome.ValueType  # 4
-    """Not stored: `endpoint` is not a registered number, or the text is older than the number's ingest_from."""
+    """Not stored: `endpoint` is not a registered number, or the text is older than the number's ingest_from. On web
+    chat: no agent of this name is served, or it is away and was never described.
+    """
     OUTCOME_INVALID: ReceiveResult.Outcome.ValueType  # 5
     """Not stored: a field is missing or malformed; `detail` names it."""
     OUTCOME_FAILED: ReceiveResult.Outcome.ValueType  # 6

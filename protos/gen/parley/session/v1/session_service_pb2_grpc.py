@@ -169,7 +169,9 @@ class SessionServiceServicer:
 
     def WatchSession(self, request, context):
         """Sends the session, its messages, and then every change of them, until the session has ended and all its deliveries
-        are final. A message comes again when its state changes. Errors: as GetSession.
+        are final. A message comes again when its state changes, and may be told twice. Errors: as GetSession;
+        RESOURCE_EXHAUSTED (WATCHERS: watch on another replica); UNAVAILABLE (STOPPING, or the database: go on with the last
+        cursor).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -66,7 +66,9 @@ class SessionServiceStub:
     """Decides sessions whose due time has come: warns, ends, or lets them be. Called by the notifier's timeout job."""
     WatchSession: _grpc.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]
     """Sends the session, its messages, and then every change of them, until the session has ended and all its deliveries
-    are final. A message comes again when its state changes. Errors: as GetSession.
+    are final. A message comes again when its state changes, and may be told twice. Errors: as GetSession;
+    RESOURCE_EXHAUSTED (WATCHERS: watch on another replica); UNAVAILABLE (STOPPING, or the database: go on with the last
+    cursor).
     """
     GetSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]
     """Errors: NOT_FOUND (SESSION_NOT_FOUND), INVALID_ARGUMENT (session_id is not a UUID)."""
@@ -113,7 +115,9 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Decides sessions whose due time has come: warns, ends, or lets them be. Called by the notifier's timeout job."""
     WatchSession: _aio.UnaryStreamMultiCallable[_session_service_pb2.WatchSessionRequest, _session_service_pb2.WatchSessionResponse]  # type: ignore[assignment]
     """Sends the session, its messages, and then every change of them, until the session has ended and all its deliveries
-    are final. A message comes again when its state changes. Errors: as GetSession.
+    are final. A message comes again when its state changes, and may be told twice. Errors: as GetSession;
+    RESOURCE_EXHAUSTED (WATCHERS: watch on another replica); UNAVAILABLE (STOPPING, or the database: go on with the last
+    cursor).
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetSessionRequest, _session_service_pb2.GetSessionResponse]  # type: ignore[assignment]
     """Errors: NOT_FOUND (SESSION_NOT_FOUND), INVALID_ARGUMENT (session_id is not a UUID)."""
@@ -211,7 +215,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_session_service_pb2.WatchSessionResponse], _abc.AsyncIterator[_session_service_pb2.WatchSessionResponse]]:
         """Sends the session, its messages, and then every change of them, until the session has ended and all its deliveries
-        are final. A message comes again when its state changes. Errors: as GetSession.
+        are final. A message comes again when its state changes, and may be told twice. Errors: as GetSession;
+        RESOURCE_EXHAUSTED (WATCHERS: watch on another replica); UNAVAILABLE (STOPPING, or the database: go on with the last
+        cursor).
         """
 
     @_abc_1.abstractmethod

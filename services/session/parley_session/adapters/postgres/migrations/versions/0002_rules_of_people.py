@@ -24,6 +24,8 @@ ALTER TABLE session.numbers
   ADD opt_out_scope text COLLATE "C" NOT NULL DEFAULT '',
   ADD sending_paused boolean NOT NULL DEFAULT false,
   ADD ingest_from timestamptz NOT NULL DEFAULT clock_timestamp();
+-- Numbers of before are ours since they were registered: what they miss during the migration is still fetched.
+UPDATE session.numbers SET ingest_from = create_time;
 
 ALTER TABLE session.threads
   -- How many ended sessions have not had their end(conv) yet.
