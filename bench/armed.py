@@ -30,7 +30,13 @@ PART = 100_000
 
 
 async def arm(
-    connection: psycopg.AsyncConnection[Any], armed: int, due: int, period: float, *, lead: float, ours: str = "+15550100"
+    connection: psycopg.AsyncConnection[Any],
+    armed: int,
+    due: int,
+    period: float,
+    *,
+    lead: float,
+    ours: str = "+15550100",
 ) -> datetime:
     """Arms `armed` sessions of number `ours`; `due` of them fall due over `period` seconds, beginning `lead` seconds
     after the last was armed. Returns when that is."""

@@ -142,9 +142,7 @@ async def _report(rig: Rig) -> None:
     """Says of all that was handed over that the provider has taken it, which is what its grace begins with."""
     while True:
         ids, rig.listener.unreported = rig.listener.unreported, []
-        records = [
-            session_pb2.DeliveryRecord(message_id=one, state=session_pb2.DELIVERY_STATE_ACCEPTED) for one in ids
-        ]
+        records = [session_pb2.DeliveryRecord(message_id=one, state=session_pb2.DELIVERY_STATE_ACCEPTED) for one in ids]
         if records:
             request = session_service_pb2.RecordDeliveriesRequest(records=records)
             await rig.sessions.RecordDeliveries(request, metadata=rig.metadata, timeout=10)

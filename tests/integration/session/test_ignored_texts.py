@@ -142,7 +142,9 @@ async def test_a_text_to_the_number_of_somebody_before_us_is_not_fetched(
 
 async def limit(rows: Rows, **limits: int) -> None:
     for name, value in limits.items():
-        await rows.all("UPDATE session.numbers SET settings = settings || jsonb_build_object(%s::text, %s)", name, value)
+        await rows.all(
+            "UPDATE session.numbers SET settings = settings || jsonb_build_object(%s::text, %s)", name, value
+        )
 
 
 async def test_a_limit_holds_over_a_restart_and_for_its_minute(

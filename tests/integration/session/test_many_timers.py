@@ -56,9 +56,9 @@ async def test_of_many_timers_those_that_are_due_fire_once_and_in_time(
     late = sorted(heard[participant] - _due(first, participant) for participant in warned)
     print(f"committed late by {late[DUE // 2] * 1000:.0f} ms (p50), {late[DUE * 99 // 100] * 1000:.0f} ms (p99)")
     assert late[0] >= 0
-    assert await rows.one("SELECT count(*) FROM session.sessions WHERE due_time > session.now() + interval '1 hour'") == (
-        ARMED - DUE
-    ), "the others are as they were"
+    assert await rows.one(
+        "SELECT count(*) FROM session.sessions WHERE due_time > session.now() + interval '1 hour'"
+    ) == (ARMED - DUE), "the others are as they were"
 
 
 def _due(first: datetime, participant: str) -> float:

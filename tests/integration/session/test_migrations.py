@@ -207,7 +207,9 @@ async def test_forth_and_back_and_forth_is_forth(old: FreshDatabase) -> None:
 
 async def test_the_schema_belongs_to_its_service_and_nobody_else_sees_it(database: FreshDatabase) -> None:
     assert role_of("session") in database.session_url
-    names = [name for (name,) in await execute(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'session'")]
+    names = [
+        name for (name,) in await execute(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'session'")
+    ]
     assert {"opt_outs", "requests", "clock"} <= set(names)
     async with await psycopg.AsyncConnection.connect(database.notifier_url, autocommit=True) as stranger:
         for name in names:
@@ -220,9 +222,9 @@ async def test_the_schema_belongs_to_its_service_and_nobody_else_sees_it(databas
 async def test_its_service_is_no_superuser_and_may_all_that_it_does(
     database: FreshDatabase, rows: Rows, replica: Replica
 ) -> None:
-    assert await rows.one("SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user") is (
-        False
-    )
+    assert await rows.one(
+        "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
+    ) is (False)
     owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'session'"
     assert await rows.all(owners) == [(role_of("session"),)]
     await replica.receive(incoming("S1"))

@@ -142,9 +142,7 @@ async def test_what_two_replicas_hear_at_once_is_all_kept(replica: Replica, othe
     """Whatever meets whatever: of each kind the latest stays."""
     chance = random.Random(5)
     for participant in PEOPLE:
-        heard = [
-            (word, chance.random() * 50, endpoint) for word in ("STOP", "START") for endpoint in (OURS, SECOND)
-        ]
+        heard = [(word, chance.random() * 50, endpoint) for word in ("STOP", "START") for endpoint in (OURS, SECOND)]
         await asyncio.gather(
             *(
                 chance.choice([replica, other]).receive(said(word, minutes, endpoint, participant))

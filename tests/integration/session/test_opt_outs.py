@@ -38,7 +38,9 @@ async def registered_long_ago(rows: Rows) -> None:
     await rows.all("UPDATE session.numbers SET ingest_from = %s", NOON)
 
 
-def said(source: str, text: str, minutes: float = 0, *, fetched: bool = False, stated: Keyword | None = None) -> Incoming:
+def said(
+    source: str, text: str, minutes: float = 0, *, fetched: bool = False, stated: Keyword | None = None
+) -> Incoming:
     """A text that came some minutes after noon."""
     item = incoming(source, text)
     moment = NOON + timedelta(minutes=minutes)

@@ -214,9 +214,7 @@ async def test_a_text_and_a_resumption_that_meet_leave_a_session_that_answers(
         assert (1, "now") in replica.last_history
 
 
-async def test_a_session_with_people_is_never_due(
-    replica: Replica, rows: Rows
-) -> None:
+async def test_a_session_with_people_is_never_due(replica: Replica, rows: Rows) -> None:
     session_id = await talk(replica, rows)
     bens = await talk(replica, rows, key(BEN), source="S2")
     await replica.ask(handing_off(session_id))

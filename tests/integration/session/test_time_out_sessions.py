@@ -373,9 +373,10 @@ async def test_time_is_skipped_for_all_and_no_row_is_aged(
     first = await clock.skip(HOUR)
     second = await clock.skip(DAY)
     assert is_about(second - first, DAY) or second - first > DAY
-    assert await rows.all(
-        "SELECT (SELECT s FROM session.sessions s)::text, (SELECT t FROM session.threads t)::text"
-    ) == before
+    assert (
+        await rows.all("SELECT (SELECT s FROM session.sessions s)::text, (SELECT t FROM session.threads t)::text")
+        == before
+    )
     assert (await other.time_out()).decided == 1
 
 

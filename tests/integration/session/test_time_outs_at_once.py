@@ -183,7 +183,9 @@ async def test_a_word_of_the_provider_that_two_hear_begins_one_grace(
 ) -> None:
     await talk(replica, rows)
     warning = await warn(replica, rows, clock)
-    await asyncio.gather(*(each.record(DeliveryRecord(warning, state)) for each in (replica, other) for state in (3, 4)))
+    await asyncio.gather(
+        *(each.record(DeliveryRecord(warning, state)) for each in (replica, other) for state in (3, 4))
+    )
     first = await rows.one("SELECT grace_end FROM session.sessions")
     assert first is not None
     await replica.record(DeliveryRecord(warning, 5))

@@ -19,24 +19,29 @@ from parley_session.domain.effects import RunTurn
 from parley_session.domain.events import Receive
 from parley_session.domain.keywords import Keyword, KeywordMode
 from parley_session.domain.machine import LateResult
-from parley_session.domain.thread import SMS, WEB_CHAT, HandOff, Phase, TurnPhase
+from parley_session.domain.thread import SMS, WEB_CHAT, HandOff, TurnPhase
 from tests.unit.session.promises import WORDS, YES, Register
 from tests.unit.session.world import NO_LIMITS, World
 
 TEXTS = st.lists(st.sampled_from(["hi", "", "yes please", "x" * 40]), min_size=1, max_size=4)
-SAID = st.sampled_from([*WORDS, YES, "hi", "stop it"])
+SAID = st.sampled_from(["hi", "START", YES, "START", *WORDS])
 REPLIES = st.lists(st.sampled_from(["hello", "  ", "word " * 500, "ok\x00"]), max_size=3)
-STEPS = st.sampled_from([0.125, 0.25, 1.0, 3.0, 19.0, 21.0, 61.0])
+STATES = st.sampled_from(["", "{}", '{"n":1}'])
+ENDS = st.sampled_from(["", "", "", "", "", "hang up", "hand off"])
+WRONG = st.sampled_from(["fail", "fail", "be away", "die", "renew"])
+STEPS = st.sampled_from([0, 0.125, 0.25, 1.0, 3.0, 19.0, 21.0, 61.0])
 SKIPS = st.sampled_from([30, 60, 299, 600, 3600, 86400, 30 * 86400])
 LATE = st.sampled_from([0, 1, 30, 90, 3600, 90000])
-STATES = st.sampled_from([2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-ENDS = st.sampled_from(["", "", "", "hang up", "hand off"])
+BEHIND = st.sampled_from([0, 0, 30, None])
+"""How far the provider's list is behind."""
+DELIVERIES = st.sampled_from([2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+ASKED = st.sampled_from(["start", "start", "send", "send", "hand off", "resume", "resume", "end", "end an older one"])
 
 WISHES = st.fixed_dictionaries(
     {
-        "settle": st.sampled_from([0, 2]),
+        "settle": st.sampled_from([0, 0, 2]),
         "fallback_text": st.just("sorry"),
-        "inactive_after": st.sampled_from([0, 60, 86400]),
+        "inactive_after": st.sampled_from([60, 3600, 86400, 0]),
         "grace": st.sampled_from([60, 600]),
         "unengaged_ttl": st.sampled_from([60, 30 * 86400]),
         "closing_text": st.sampled_from(["", "bye"]),
@@ -44,11 +49,22 @@ WISHES = st.fixed_dictionaries(
     }
 )
 LIMITS = st.sampled_from(
-    [NO_LIMITS, {}, {**NO_LIMITS, "text_limit": 3}, {**NO_LIMITS, "repeat_limit": 2}, {**NO_LIMITS, "turn_limit": 3}]
+    [
+        NO_LIMITS,
+        NO_LIMITS,
+        {},
+        {**NO_LIMITS, "text_limit": 3},
+        {**NO_LIMITS, "repeat_limit": 2},
+        {**NO_LIMITS, "turn_limit": 3},
+        {**NO_LIMITS, "turn_limit": 1},
+    ]
 )
 REGISTERS = st.sampled_from(
     [
         Register(),
+        Register(),
+        Register(),
+        Register(scope="pool"),
         Register(scope="pool"),
         Register(scope="pool", toll_free=True),
         Register(keywords=KeywordMode.ADVANCED),
@@ -85,30 +101,31 @@ class ThreadWalk(RuleBasedStateMachine):
     def receive(self, texts: list[str], may_claim: bool) -> None:
         self.world.receive(*texts, may_claim=may_claim)
 
+    @rule(replies=REPLIES, state=STATES)
+    def converse(self, replies: list[str], state: str) -> None:
+        run = self.world.receive("hi")
+        if run:
+            self.world.answer(run, *replies, state=state)
+
     @precondition(lambda self: self.world.turn_phase in (TurnPhase.RUNNING, TurnPhase.END_RUNNING))
     @rule()
     def receive_a_flood_during_a_turn(self) -> None:
         self.world.receive(*(f"flood {number}" for number in range(60)))
 
     @precondition(lambda self: self.world.channel == SMS)
-    @rule(texts=st.lists(SAID, min_size=1, max_size=3))
-    def receive_keywords(self, texts: list[str]) -> None:
-        self._hear([self.world.text(text) for text in texts])
-
-    @precondition(lambda self: self.world.channel == SMS)
-    @rule(text=SAID, stated=st.sampled_from([None, *Keyword]), late=LATE)
-    def fetch(self, text: str, stated: Keyword | None, late: int) -> None:
+    @rule(said=st.lists(SAID, min_size=1, max_size=3), stated=st.sampled_from([None, None, *Keyword]), late=LATE)
+    def receive_keywords(self, said: list[str], stated: Keyword | None, late: int) -> None:
+        """What the provider took the first for, and when that came, may be known."""
         moment = self.world.now - timedelta(seconds=late)
-        self._hear([self.world.text(text, stated=stated, receive_time=moment, fetched=True)])
-
-    def _hear(self, texts: list[Receive]) -> None:
+        texts = [self.world.text(said[0], stated=stated, receive_time=moment if late else None, fetched=late > 0)]
+        texts += [self.world.text(text) for text in said[1:]]
         self.world.happen(texts)
         self.heard += texts
 
     @precondition(lambda self: self.heard)
     @rule(index=st.integers(0, 5), late=LATE)
     def know_better_when_it_came(self, index: int, late: int) -> None:
-        text, known = self.heard[index % len(self.heard)], self.world.promises.heard
+        text, known = self.heard[-1 - index % len(self.heard)], self.world.promises.heard
         if text.source_id not in known:
             return
         said = [keyword for keyword, _ in known.values()]
@@ -123,42 +140,43 @@ class ThreadWalk(RuleBasedStateMachine):
 
     # ---- time
 
-    @rule()
-    def poll(self) -> None:
-        self.world.poll()
-
     @rule(seconds=STEPS)
     def wait(self, seconds: float) -> None:
         self.world.advance(seconds)
         self.world.poll()
 
-    @rule(seconds=SKIPS, covered=st.sampled_from([None, 0, 30]))
-    def skip(self, seconds: int, covered: int | None) -> None:
+    @rule(seconds=SKIPS, behind=BEHIND)
+    def skip(self, seconds: int, behind: int | None) -> None:
         self.world.skip(seconds=seconds)
-        self.world.time_out(covered=None if covered is None else timedelta(seconds=covered))
+        self.world.time_out(covered=None if behind is None else timedelta(seconds=behind))
 
     @precondition(lambda self: self.world.thread.session and self.world.thread.session.due_time)
-    @rule(covered=st.sampled_from([None, 0, 0, 30]))
-    def look_when_due(self, covered: int | None) -> None:
+    @rule(behind=BEHIND)
+    def look_when_due(self, behind: int | None) -> None:
         self.world.skip_to_due()
-        self.world.time_out(covered=None if covered is None else timedelta(seconds=covered))
+        self.world.time_out(covered=None if behind is None else timedelta(seconds=behind))
+
+    @precondition(lambda self: self.world.thread.session and not self.world.calls)
+    @rule(state=st.sampled_from([0, 3, 3, 3, 6]), dies=st.booleans())
+    def be_silent(self, state: int, dies: bool) -> None:
+        """Long enough for a warning, which is delivered or not."""
+        if self.world.session.due_time:
+            self.world.skip_to_due()
+            self.world.time_out()
+        if self.world.promises.warned and state:
+            self.world.deliver(self.world.promises.warned, state, dies=dies)
 
     @precondition(lambda self: self.world.channel == SMS and self.world.rows.outbound)
-    @rule(index=st.integers(1, 5), state=STATES, ago=LATE, dies=st.booleans())
+    @rule(index=st.integers(1, 5), state=DELIVERIES, ago=LATE, dies=st.booleans())
     def deliver(self, index: int, state: int, ago: int, dies: bool) -> None:
         messages = self.world.rows.outbound[-5:]
         moment = self.world.now - timedelta(seconds=ago)
         self.world.deliver(messages[-index % len(messages)].id, state, moment, dies=dies)
 
-    @precondition(lambda self: self.world.promises.warned)
-    @rule(state=st.sampled_from([3, 3, 6, 8]))
-    def deliver_the_warning(self, state: int) -> None:
-        self.world.deliver(self.world.promises.warned or "", state)
-
     # ---- the agent
 
     @precondition(lambda self: self.world.calls)
-    @rule(index=st.integers(0, 5), replies=REPLIES, end=ENDS, state=st.sampled_from(["", "{}", '{"n":1}']))
+    @rule(index=st.integers(0, 5), replies=REPLIES, end=ENDS, state=STATES)
     def answer(self, index: int, replies: list[str], end: str, state: str) -> None:
         call, hand_off = self._call(index), HandOff("desk") if end == "hand off" else None
         self._unless_refused(
@@ -166,54 +184,50 @@ class ThreadWalk(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.world.calls)
-    @rule(index=st.integers(0, 5), may_claim=st.booleans())
-    def fail(self, index: int, may_claim: bool) -> None:
+    @rule(end=ENDS)
+    def answer_the_latest_call(self, end: str) -> None:
+        self.answer(len(self.world.calls) - 1, ["hello"], end, "{}")
+
+    @precondition(lambda self: self.world.calls)
+    @rule(index=st.integers(0, 5), how=WRONG, may_claim=st.booleans())
+    def go_wrong(self, index: int, how: str, may_claim: bool) -> None:
         call = self._call(index)
-        self._unless_refused(lambda: self.world.fail(call, may_claim))
+        if how == "fail":
+            self._unless_refused(lambda: self.world.fail(call, may_claim))
+        elif how == "be away":
+            self._unless_refused(lambda: self.world.be_away(call, may_claim))
+        elif how == "die":
+            self.world.calls.remove(call)
+        else:
+            self.world.renew(call)
 
     @precondition(lambda self: self.world.calls)
-    @rule(index=st.integers(0, 5), may_claim=st.booleans())
-    def be_away(self, index: int, may_claim: bool) -> None:
-        call = self._call(index)
-        self._unless_refused(lambda: self.world.be_away(call, may_claim))
-
-    @precondition(lambda self: self.world.calls)
-    @rule(index=st.integers(0, 5))
-    def die_silently(self, index: int) -> None:
-        self.world.calls.remove(self._call(index))
-
-    @precondition(lambda self: self.world.calls)
-    @rule(index=st.integers(0, 5))
-    def renew(self, index: int) -> None:
-        self.world.renew(self._call(index))
+    @rule(how=st.sampled_from(["fail", "fail", "be away", "die"]), times=st.integers(1, 3), pause=STEPS)
+    def go_wrong_again_and_again(self, how: str, times: int, pause: float) -> None:
+        for _ in range(times):
+            if self.world.calls:
+                self.go_wrong(len(self.world.calls) - 1, how, True)
+                self.wait(max(pause, 1))
 
     # ---- people, and other services
 
-    @precondition(lambda self: self.world.channel == SMS)
-    @rule()
-    def start_a_session(self) -> None:
-        self._unless_refused(lambda: self.world.start_session("your parcel is here"))
-
-    @precondition(lambda self: self.world.thread.session)
-    @rule()
-    def send(self) -> None:
-        self._unless_refused(lambda: self.world.send("this is Ann"))
-
-    @precondition(lambda self: self.world.thread.session)
-    @rule()
-    def hand_off(self) -> None:
-        self.world.hand_off()
-
-    @precondition(lambda self: self.world.phase is Phase.HANDED_OFF)
-    @rule()
-    def resume(self) -> None:
-        self.world.resume()
-
-    @rule(index=st.integers(0, 5))
-    def end(self, index: int) -> None:
-        sessions = list(self.world.rows.sessions)[-2:]
-        if sessions:
-            self.world.end(sessions[index % len(sessions)])
+    @rule(what=ASKED)
+    def ask(self, what: str) -> None:
+        if what == "start":
+            if self.world.channel == SMS:
+                self._unless_refused(lambda: self.world.start_session("your parcel is here"))
+        elif what == "end an older one":
+            self.world.end(next(iter(self.world.rows.sessions), "none"))
+        elif self.world.thread.session is None:
+            return
+        elif what == "send":
+            self._unless_refused(lambda: self.world.send("this is Ann"))
+        elif what == "hand off":
+            self.world.hand_off()
+        elif what == "resume":
+            self.world.resume()
+        else:
+            self.world.end()
 
     def teardown(self) -> None:
         if hasattr(self, "world") and self.world.is_sound:

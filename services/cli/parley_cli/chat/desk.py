@@ -124,7 +124,7 @@ class Desk:
         left = self._silence.next_in
         if left is None:
             return "nothing happens: inactive_after is 0, so the session stays open"
-        return f"nothing more happens for {_words(left)}"
+        return f"{_words(left)} more, and the session is {'ended' if self._silence.is_warned else 'warned'}"
 
     def _write(self, text: str) -> None:
         if not text:

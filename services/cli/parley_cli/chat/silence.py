@@ -49,11 +49,11 @@ class Silence:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self._passed = timedelta(0)
-        self._is_warned = False
+        self.is_warned = False
 
     def end(self) -> None:
         """Somebody has said something."""
-        self._passed, self._is_warned = timedelta(0), False
+        self._passed, self.is_warned = timedelta(0), False
 
     def last(self, duration: timedelta) -> Iterator[Warned | Ended]:
         """It lasts so much longer; what happens meanwhile."""
@@ -61,10 +61,10 @@ class Silence:
         self._passed += duration
         if not terms.inactive_after:
             return
-        if not self._is_warned and self._passed >= terms.inactive_after:
-            self._is_warned = True
+        if not self.is_warned and self._passed >= terms.inactive_after:
+            self.is_warned = True
             yield Warned(terms.inactive_after, terms.warning_text)
-        if self._is_warned and self._passed >= terms.inactive_after + terms.grace:
+        if self.is_warned and self._passed >= terms.inactive_after + terms.grace:
             self.end()
             yield Ended(terms.grace, terms.closing_text)
 
@@ -74,7 +74,7 @@ class Silence:
         terms = self.terms
         if not terms.inactive_after:
             return None
-        due = terms.inactive_after + (terms.grace if self._is_warned else timedelta(0))
+        due = terms.inactive_after + (terms.grace if self.is_warned else timedelta(0))
         return due - self._passed
 
 

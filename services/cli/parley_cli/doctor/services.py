@@ -26,6 +26,7 @@ async def examine_public_url(stack: StackAddresses) -> list[Finding]:
     tunnel = (
         f"let what serves {stack.public_url} lead to {stack.gateway}, e.g. `cloudflared tunnel --url {stack.gateway}`"
     )
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as http,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -25,6 +26,7 @@ from parley_simulator.routes.control_views import (
     number_view,
 )
 from parley_simulator.routes.phone import phone_routes
+from parley_simulator.routes.same_origin import SameOrigin
 from parley_simulator.simulator import Simulator
 
 LONGEST_WAIT = 120.0
@@ -64,6 +66,7 @@ def control_plane(simulator: Simulator) -> Starlette:
             *service_routes(simulator),
             *(Route(path, endpoint, methods=[method]) for method, path, endpoint in table),
         ],
+        middleware=[Middleware(SameOrigin)],
         exception_handlers={BadRequestError: _bad_request},
     )
 
