@@ -1,4 +1,4 @@
-"""Keeps pages of other sites from the control plane: a browser on this machine would let any of them press its buttons."""
+"""Keeps pages of other sites from the control plane: a browser here would let any of them press its buttons."""
 
 from __future__ import annotations
 
