@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 
-# Session n of the first `due` is due at `first` and n parts of the period later; the others in a day or more. In ids the
-# n stands in the last digits, a digit for the kind of row in the first.
+# Session n of the first `due` is due at `first` and n parts of the period later; the others in a day or more. In an id
+# the n stands in the last digits, and the kind of row in the first.
 THREADS = """
 INSERT INTO session.threads (id, channel, endpoint, participant, session_id, last_position, last_inbound, taken,
   last_seq, active_time)

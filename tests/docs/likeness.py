@@ -16,6 +16,7 @@ MASKED = {
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?": "‹moment›",
     r"\b\d\d:\d\d:\d\d\b": "‹time›",
     r"/tmp/[\w/.-]+": "‹folder›",
+    r"\b\d+\.\d+s\b": "‹seconds›",
     r"\s+": " ",
 }
 LEFT_OUT = "…"

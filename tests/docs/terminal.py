@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from tests.docs.pages import ROOT, Block
 PARLEY = Path(sys.executable).with_name("parley")
 PATIENCE = 60.0
 """Seconds after which something hangs."""
+TYPED = "▸ "
 KEPT_VALUE = re.compile(r"export (\w+)=(?:\$\((.*)\)|(\S+))")
 
 
@@ -33,22 +35,25 @@ class Terminal:
 
     def __init__(self, folder: Path, stack_file: Path, printed: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
+        self.stack_file = stack_file
         self.variables = {"PARLEY_STACK_FILE": str(stack_file), "COLUMNS": "200"}
         self._printed = printed
 
-    def run(self, command: str) -> list[str]:
-        """The lines that the command prints, of both outputs."""
+    def run(self, command: str, typed: str = "") -> list[str]:
+        """The lines that the command prints, of both outputs, when it is typed to so."""
         if kept := KEPT_VALUE.fullmatch(command):
             name, inner, value = kept.groups()
             self.variables[name] = value or "\n".join(self.run(inner)[-1:])
             return []
-        return (self._parley(command) if command.startswith("parley ") else self._bash(command)).splitlines()
+        output = self._parley(command, typed) if command.startswith("parley ") else self._bash(command)
+        return output.splitlines()
 
-    def _parley(self, command: str) -> str:
+    def _parley(self, command: str, typed: str) -> str:
         words = shlex.split(re.sub(r"\$(\w+)", lambda found: self.variables[found[1]], command))
         self._printed.readouterr()
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(sys, "argv", words)
+            patched.setattr(sys, "stdin", io.StringIO(typed))
             patched.chdir(self.folder)
             for name, value in self.variables.items():
                 patched.setenv(name, value)
@@ -59,7 +64,7 @@ class Terminal:
         return printed.err + printed.out
 
     def _bash(self, command: str) -> str:
-        environment = {**os.environ, **self.variables}
+        environment = {**os.environ, **self.variables, "PATH": f"{PARLEY.parent}:{os.environ['PATH']}"}
         done = subprocess.run(
             ["bash", "-ec", command], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
         )
@@ -70,7 +75,8 @@ class Terminal:
 def follow(block: Block, terminal: Terminal, likeness: Likeness) -> None:
     """Types the block's commands; raises Unlike for one that prints something else than the page shows."""
     for command, shown in block.commands:
-        likeness.compare(shown, terminal.run(likeness.real(command)))
+        typed = "\n".join(line.removeprefix(TYPED) for line in shown if line.startswith(TYPED))
+        likeness.compare(shown, terminal.run(likeness.real(command), typed))
 
 
 @contextmanager

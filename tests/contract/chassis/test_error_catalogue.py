@@ -12,6 +12,7 @@ from parley_chassis.errors import (
     DETAILS_KEY,
     DOMAIN,
     RETRIABLE,
+    AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
@@ -47,6 +48,7 @@ async def fails_with(error: BaseException) -> grpc.aio.AioRpcError:
         (ParleyError, "INTERNAL", "INTERNAL", "false"),
         (InvalidArgument, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "false"),
         (NotFound, "NOT_FOUND", "NOT_FOUND", "false"),
+        (AlreadyExists, "ALREADY_EXISTS", "ALREADY_EXISTS", "false"),
         (FailedPrecondition, "FAILED_PRECONDITION", "FAILED_PRECONDITION", "false"),
         (Unauthenticated, "UNAUTHENTICATED", "UNAUTHENTICATED", "false"),
         (ResourceExhausted, "RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED", "true"),
@@ -66,7 +68,15 @@ async def test_an_error_keeps_its_status_reason_and_advice(
 
 
 def test_the_catalogue_is_complete() -> None:
-    listed = {InvalidArgument, NotFound, FailedPrecondition, Unauthenticated, ResourceExhausted, Unavailable}
+    listed = {
+        InvalidArgument,
+        NotFound,
+        AlreadyExists,
+        FailedPrecondition,
+        Unauthenticated,
+        ResourceExhausted,
+        Unavailable,
+    }
     assert {kind for kind in ParleyError.__subclasses__() if kind.__module__ == "parley_chassis.errors"} == listed
     assert all(kind.reason == kind.reason.upper() for kind in listed)
     assert {kind.code for kind in listed if kind.retryable} >= {grpc.StatusCode.UNAVAILABLE}

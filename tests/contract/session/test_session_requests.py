@@ -179,7 +179,9 @@ async def test_a_start_without_a_number_that_can_send_is_not_found(client: Clien
 
 
 async def test_a_start_is_refused_where_the_thread_forbids_it(client: Client) -> None:
-    await update_number(client, "settings", settings=agent_pb2.AgentSettings(on_open_session=3))
+    await update_number(
+        client, "settings", settings=agent_pb2.AgentSettings(on_open_session=agent_pb2.ON_OPEN_SESSION_REJECT)
+    )
     await start(client)
     assert await refusal(start(client, request_id="R2")) == (Code.FAILED_PRECONDITION, "OPEN_SESSION", "")
     await client.send(BEN, "STOP")

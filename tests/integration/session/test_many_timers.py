@@ -9,10 +9,10 @@ from datetime import datetime
 
 import psycopg
 
+from bench.armed import arm
 from parley_session.domain.effects import MessageKind
 from tests.databases import FreshDatabase
 from tests.integration.session.replica import Replica, Rows
-from bench.armed import arm
 
 ARMED, DUE = 100_000, 2_000
 PERIOD = 2.0

@@ -207,9 +207,8 @@ async def test_forth_and_back_and_forth_is_forth(old: FreshDatabase) -> None:
 
 async def test_the_schema_belongs_to_its_service_and_nobody_else_sees_it(database: FreshDatabase) -> None:
     assert role_of("session") in database.session_url
-    names = [
-        name for (name,) in await execute(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'session'")
-    ]
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'session'"
+    names = [str(name) for (name,) in await execute(database, tables)]
     assert {"opt_outs", "requests", "clock"} <= set(names)
     async with await psycopg.AsyncConnection.connect(database.notifier_url, autocommit=True) as stranger:
         for name in names:

@@ -1,4 +1,4 @@
-"""Numbers that share opt-outs: what is said to one holds at all, whoever writes it down first; numbers move in with theirs."""
+"""Numbers that share opt-outs: what is said to one holds at all, whoever writes it down first; numbers that move."""
 
 from __future__ import annotations
 

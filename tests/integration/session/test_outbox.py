@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from parley_session.handlers.relay_outbox import LIMIT, RelayOutbox
-from parley_session.ports import DeliveryRecord, Submission
+from parley_session.ports import DeliveryRecord, HandOver, Submission
 from tests.integration.session.replica import Replica, Rows, answer, incoming, key
 
 MAKE_DUE = "UPDATE session.outbox SET next_submit_time = clock_timestamp()"
@@ -19,9 +19,9 @@ async def talk(replica: Replica, *replies: str) -> None:
 
 async def relay(replica: Replica) -> tuple[list[Submission], bool]:
     """What one look hands over, and whether there may be more."""
-    handed_over: list[Submission] = []
+    handed_over: list[HandOver] = []
     more = await RelayOutbox(replica.store, handed_over.append)()
-    return handed_over, more
+    return [item for item in handed_over if isinstance(item, Submission)], more
 
 
 async def test_a_message_that_was_just_handed_over_is_left_alone(replica: Replica) -> None:

@@ -243,3 +243,20 @@ async def test_a_hand_off_that_waited_for_a_commit_lets_its_reply_stand(
 async def _waiting(rows: Rows, count: int) -> bool:
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     return await rows.one(query) == count
+
+
+async def test_what_is_ignored_behind_a_text_that_waits_is_said_in_the_session_that_it_opens(
+    replica: Replica, rows: Rows
+) -> None:
+    """Whether it comes with it or later, while an end is still being run; what came before it is in no session."""
+    session_id = await talk(replica, rows)
+    await replica.ask(ending(session_id))
+    await replica.receive(incoming("S2", "HELP"))
+    await replica.receive(incoming("S3", "again"), incoming("S4", "help!"))
+    await replica.receive(incoming("S5", "HELP"))
+    await replica.commit(answer(replica.last))
+    new = replica.last.session.id
+    stored = await rows.all(
+        "SELECT source_id, session_id::text FROM session.messages WHERE position > 2 ORDER BY position"
+    )
+    assert stored == [("S2", None), ("S3", new), ("S4", new), ("S5", new)]

@@ -216,7 +216,7 @@ REQUESTS = dump(
 )
 WANTED = dump({"place": 0, "agent": "agent-1", "participant": "+16660000001", "endpoint": ""} for _ in range(1))
 IGNORED = dump({"thread_id": identity(1, n), "first": 17, "last": 19, "reason": "r"} for n in THREADS)
-ATTACHED = dump({"thread_id": identity(1, n), "session_id": identity(7, n), "taken": 17} for n in THREADS)
+ATTACHED = dump({"thread_id": identity(1, n), "session_id": identity(7, n), "first_position": 18} for n in THREADS)
 
 CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "create_threads": ((NEW_THREADS,), {"numbers_pkey"}),

@@ -1,8 +1,7 @@
-"""Silence: a warning after a day, its grace from the provider's word on, the end once a reply cannot have been missed."""
+"""Silence: a warning after a day, its grace from the provider's word on, an end once no reply can have been missed."""
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -11,8 +10,8 @@ from parley_session.adapters.postgres.clock import PostgresClock
 from parley_session.domain.effects import MessageKind
 from parley_session.domain.events import Receive
 from parley_session.domain.thread import EndReason, TurnKind
-from parley_session.handlers.receive_messages import Incoming, Outcome
-from parley_session.ports import DeliveryRecord, ThreadKey
+from parley_session.handlers.receive_messages import Incoming
+from parley_session.ports import DeliveryRecord
 from tests.integration.session.asking import REASONS, done, handing_off, opening, resuming, talk, writing
 from tests.integration.session.replica import Replica, Rows, answer, incoming, key
 from tests.integration.session.silence import (
@@ -34,7 +33,6 @@ from tests.integration.session.silence import (
 )
 
 VERSION = "SELECT xmin::text, due_time FROM session.sessions"
-CHAT = ThreadKey(2, "echo", "visitor-1")
 
 
 async def set_wish(rows: Rows, wish: str) -> None:
@@ -308,7 +306,7 @@ async def test_the_first_of_those_that_wait_for_the_list_is_told(
     ends = [end for (end,) in await rows.all("SELECT grace_end FROM session.sessions ORDER BY grace_end")]
     await clock.skip(GRACE)
     assert (await replica.time_out()).awaited_coverage == ends[0]
-    looked = await replica.time_out(covered=ends[1])  # type: ignore[arg-type]
+    looked = await replica.time_out(covered=ends[1])
     assert (looked.decided, looked.awaited_coverage) == (2, ends[2])
 
 
@@ -339,66 +337,3 @@ async def test_an_answer_makes_a_day_of_the_month(replica: Replica, rows: Rows, 
     await replica.receive(incoming("S1", "yes"))
     assert is_about(await left(rows), DAY)
     assert await rows.one("SELECT engaged FROM session.sessions") is True
-
-
-# ---- web chat
-
-
-async def test_a_chat_is_warned_and_ended_without_anybodys_word(
-    replica: Replica, rows: Rows, clock: PostgresClock
-) -> None:
-    await rows.all("INSERT INTO session.agents (name, version, settings) VALUES ('echo', '1', '{}')")
-    (received,) = await replica.receive(Incoming(CHAT, Receive("W1", "hello")))
-    assert received.outcome is Outcome.ACCEPTED
-    await replica.commit(answer(replica.last, "hi"))
-    await clock.skip(DAY)
-    await replica.time_out()
-    assert len(await warnings(rows)) == 1
-    assert is_about(await left(rows, CHAT.participant), GRACE)
-    await clock.skip(GRACE)
-    assert (await replica.time_out()).decided == 1
-    assert await rows.all(REASONS) == [(EndReason.INACTIVE,)]
-    assert replica.handed_over == [], "a chat has no deliveries"
-    assert await rows.one("SELECT count(*) FROM session.outbox") == 0
-
-
-# ---- the clock
-
-
-async def test_time_is_skipped_for_all_and_no_row_is_aged(
-    replica: Replica, other: Replica, rows: Rows, clock: PostgresClock
-) -> None:
-    await talk(replica, rows)
-    before = await rows.all("SELECT (SELECT s FROM session.sessions s)::text, (SELECT t FROM session.threads t)::text")
-    first = await clock.skip(HOUR)
-    second = await clock.skip(DAY)
-    assert is_about(second - first, DAY) or second - first > DAY
-    assert (
-        await rows.all("SELECT (SELECT s FROM session.sessions s)::text, (SELECT t FROM session.threads t)::text")
-        == before
-    )
-    assert (await other.time_out()).decided == 1
-
-
-async def test_skipping_nothing_tells_the_time(rows: Rows, clock: PostgresClock) -> None:
-    await clock.skip(DAY)
-    told = await clock.skip(timedelta(0))
-    now = await rows.one("SELECT session.now()")
-    assert abs(now - told) < MINUTE  # type: ignore[operator]
-    assert is_about(await rows.one("SELECT session.now() - clock_timestamp()"), DAY)  # type: ignore[arg-type]
-
-
-async def test_skips_that_meet_add_up(rows: Rows, clock: PostgresClock) -> None:
-    await asyncio.gather(*(clock.skip(HOUR) for _ in range(4)))
-    assert await rows.one("SELECT ahead FROM session.clock") == 4 * HOUR
-
-
-async def test_leases_and_pauses_are_not_skipped(
-    replica: Replica, other: Replica, rows: Rows, clock: PostgresClock
-) -> None:
-    await talk(replica, rows)
-    await replica.receive(incoming("S2", "more"))
-    await clock.skip(100 * DAY)
-    assert not await other.claim()
-    assert other.started == []
-    assert await other.store.take_unsubmitted(10) == []

@@ -96,8 +96,9 @@ async def test_a_text_and_the_end_that_meet_leave_one_answered_text(
     await replica.record(*(DeliveryRecord(warning, ACCEPTED) for warning in await warnings(rows)))
     await clock.skip(GRACE)
     covered = (await replica.time_out()).now
-    texts = [other.receive(incoming(f"T{person}", "wait", person)) for person in PEOPLE[:20]]
-    *received, _ = await asyncio.gather(*texts, replica.time_out(100, covered))
+    ending_them = asyncio.create_task(replica.time_out(100, covered))
+    received = await asyncio.gather(*(other.receive(incoming(f"T{person}", "wait", person)) for person in PEOPLE[:20]))
+    await ending_them
     assert {one.outcome for (one,) in received} == {Outcome.ACCEPTED}
     other.free_slots = replica.free_slots = 1000
     for _ in range(2):

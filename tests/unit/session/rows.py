@@ -116,6 +116,9 @@ class Rows:
             assert session.wishes == known.wishes, "a session keeps the settings that it opened with"
         if session.end_reason and not (known and known.end_reason):
             self.ended.append(session.id)
+        if session.end_reason:
+            left = (session.warning_id, session.grace_end, session.due_time, session.hand_off)
+            assert left == (None, None, None, None), "an ended session is due for something"
         self.sessions[session.id] = session
         assert len(self.sessions) - len(self.ended) <= 1, "two open sessions"
 
@@ -201,6 +204,9 @@ class Rows:
             oldest = list(islice(self.untaken.values(), TURN_TEXTS))
             assert [stored.text for stored in oldest[: len(texts)]] == list(run.texts), "texts were passed over"
             assert len(texts) >= 1
+        if texts:
+            first, last = run.texts[0].position, run.texts[-1].position
+            assert (run.turn.first_position, run.turn.last_position) == (first, last)
         assert self.inputs.setdefault(run.turn.id, texts) == texts, "another input for the same turn"
 
     def check_ends(self) -> None:

@@ -45,6 +45,15 @@ def test_s12_a_turn_takes_so_many_texts_and_the_next_the_rest(flooded: World) ->
     assert [text for batch in taken for text in batch] == flood
 
 
+def test_s12_a_flood_that_comes_at_once_is_taken_in_turns() -> None:
+    world = World(NO_LIMITS)
+    flood = [f"text {number}" for number in range(TURN_TEXTS + 3)]
+    run = begun(world.receive(*flood))
+    assert texts(run) == flood[:TURN_TEXTS]
+    world.answer(run)
+    assert texts(world.poll()) == flood[TURN_TEXTS:]
+
+
 def test_s12_a_flood_during_the_last_turn_opens_the_next_session_whole(flooded: World) -> None:
     bye = begun(flooded.receive("bye"))
     flooded.receive(*(f"text {number}" for number in range(TURN_TEXTS + 10)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from parley_session.domain.decide import Refused
 from parley_session.domain.effects import TurnOutcome
+from parley_session.domain.events import Confirm
 from parley_session.domain.keywords import Keyword, KeywordMode
 from parley_session.domain.machine import LateResult
+from parley_session.domain.opt_out import NEVER_SAID
 from parley_session.domain.thread import EndReason, Phase, TurnKind, TurnPhase
 from tests.unit.session.promises import Register
 from tests.unit.session.world import World, begun, texts
@@ -237,6 +240,24 @@ def test_s10_a_yes_that_was_a_start_stays_one(talking: World) -> None:
     talking.happen([yes])
     talking.receive_again(yes, talking.now - timedelta(seconds=30))
     assert talking.opt_out.opted_out
+
+
+def test_s10_a_better_moment_of_what_is_no_keyword_changes_nothing(talking: World) -> None:
+    text = talking.text("hello")
+    talking.happen([text])
+    before = talking.thread
+    talking.happen([Confirm(replace(text, receive_time=talking.now, fetched=True))])
+    assert talking.thread == before
+    assert talking.opt_out == NEVER_SAID
+
+
+def test_s10_a_confirmation_without_a_moment_changes_nothing(talking: World) -> None:
+    stop = talking.text("STOP")
+    talking.happen([stop])
+    known = talking.opt_out
+    talking.advance(60)
+    talking.happen([Confirm(stop)])
+    assert talking.opt_out == known
 
 
 # ---- what only the provider knows

@@ -53,6 +53,11 @@ def test_the_ten_minutes_of_a_block(second: float, reason: str) -> None:
     assert heard(REPEATS_ONLY, *said) == ["", "", "repeat_limit", reason]
 
 
+def test_a_block_begins_with_the_text_that_was_too_much() -> None:
+    assert heard(REPEATS_ONLY, ("a", 0), ("a", 1), ("a", 2), ("another", 2))[-1] == "repeat_limit"
+    assert heard(REPEATS_ONLY, ("a", 0), ("a", 1), ("a", 2), ("late", 1.999))[-1] == ""
+
+
 def test_texts_of_a_block_do_not_prolong_it() -> None:
     said = [("a", 0), ("a", 1), ("a", 2), ("a", 500), ("a", 602)]
     assert heard(REPEATS_ONLY, *said) == ["", "", "repeat_limit", "repeat_limit", ""]

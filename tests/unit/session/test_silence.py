@@ -42,6 +42,15 @@ def test_s6_a_text_of_either_side_is_no_silence(talking: World) -> None:
     assert talking.session.due_time == talking.people_now + timedelta(minutes=1)
 
 
+def test_s6_a_message_does_not_write_the_session_whose_time_it_prolongs(talking: World) -> None:
+    """Every text would, otherwise: the rule looks at the true last activity when it is due."""
+    session = talking.session
+    talking.skip(hours=5)
+    run = begun(talking.receive("me"))
+    talking.answer(run, "and me", state=session.state)
+    assert talking.session == session
+
+
 def test_s6_an_answer_that_says_nothing_is_no_message(talking: World) -> None:
     run = begun(talking.receive("me"))
     talking.skip(hours=5)
@@ -247,6 +256,8 @@ def test_s8_a_session_is_not_ended_before_the_providers_list_covers_its_grace(
     graced.skip(minutes=10)
     graced.time_out(covered=covered)
     assert graced.session.due_time == graced.session.grace_end, "it comes up again as soon as the list reaches it"
+    assert graced.last_decision
+    assert graced.last_decision.sessions == (), "what waits for the list is not written again and again"
     graced.time_out()
     assert graced.last_session.end_reason is EndReason.INACTIVE
 

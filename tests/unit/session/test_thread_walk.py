@@ -77,12 +77,26 @@ REGISTERS = st.sampled_from(
 class ThreadWalk(RuleBasedStateMachine):
     """The environment's moves. World checks what each of them leads to."""
 
-    @initialize(wishes=WISHES, limits=LIMITS, register=REGISTERS, channel=st.sampled_from([SMS, SMS, SMS, WEB_CHAT]))
-    def begin(self, wishes: dict[str, object], limits: dict[str, object], register: Register, channel: int) -> None:
-        if channel == WEB_CHAT:
-            register = Register()
+    @initialize(
+        wishes=WISHES,
+        limits=LIMITS,
+        register=REGISTERS,
+        channel=st.sampled_from([SMS, SMS, SMS, WEB_CHAT]),
+        first=st.sampled_from(["nothing", "a conversation", "a conversation", "a text of ours"]),
+    )
+    def begin(
+        self, wishes: dict[str, object], limits: dict[str, object], register: Register, channel: int, first: str
+    ) -> None:
+        register = register if channel == SMS else Register()
         self.world = World({**wishes, **limits}, register=register, channel=channel)
         self.heard: list[Receive] = []
+        if first == "a conversation":
+            self.world.receive("hello")
+            self.wait(2)
+            if self.world.calls:
+                self.world.answer(self.world.calls[0], "Hi, who is this?")
+        elif first == "a text of ours":
+            self.ask("start")
 
     def _call(self, index: int) -> RunTurn:
         return self.world.calls[index % len(self.world.calls)]

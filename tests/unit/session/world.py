@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from parley_session.domain.decide import decide
-from parley_session.domain.effects import Done, MessageKind, RunTurn
+from parley_session.domain.effects import Decision, Done, MessageKind, RunTurn
 from parley_session.domain.events import (
     Absence,
     Answer,
@@ -81,6 +81,7 @@ class World:
         heard = self.register if self.channel == SMS else replace(self.register, keywords=KeywordMode.NONE)
         self.promises = Promises(self.rows, heard)
         self._agent = AgentCalls(self.rows)
+        self.last_decision: Decision | None = None
 
     # ---- what stands
 
@@ -263,7 +264,7 @@ class World:
         before = self._read()
         context = Context(self.now, lambda: f"id-{next(self._ids)}", may_claim, people_now=self.people_now)
         decision = decide(before, events, context, self.table)
-        self.is_sound = False
+        self.is_sound, self.last_decision = False, decision
         covered = next((event.covered for event in events if isinstance(event, TimeOut)), None)
         self.promises.hear(events, self.now)
         self.rows.write(before, decision, self.now)

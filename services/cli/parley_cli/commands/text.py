@@ -9,9 +9,10 @@ from rich.markup import escape
 
 from parley_cli.stack.phone import phone
 from parley_cli.stack.stack_file import find_simulated_stack
-from parley_cli.terminal import command, console, working
+from parley_cli.terminal import command, complain, console, working
 
 PARTICIPANT = "+15550123456"
+TAKEN = ("delivered", "fallback")
 
 
 @command
@@ -26,12 +27,13 @@ async def text(
     out = console()
     async with phone(stack.control, sender, to or stack.number) as handset:
         outcome = await handset.text(body)
-        if outcome != "delivered":
-            out.print(f"[yellow]the webhook was not taken: {outcome}[/yellow]")
+        if outcome not in TAKEN:
+            complain(f"the webhook was not taken ({outcome}): `parley doctor` says what is wrong")
+            raise typer.Exit(1)
         with working("waiting for the reply"):
             replies = await handset.replies(timeout=timeout)
         for bubble in replies:
             out.print(f"[cyan]◂[/cyan] {escape(bubble.body)}", soft_wrap=True)
         if not replies:
-            out.print(f"[yellow]no reply within {timeout:g} s; see what is known with `parley sessions`[/yellow]")
+            complain(f"no reply within {timeout:g} s: see what is known with `parley sessions`")
             raise typer.Exit(1)

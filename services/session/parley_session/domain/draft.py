@@ -169,15 +169,15 @@ class Draft:
         self.thread = replace(self.thread, last_inbound=position, waiting=waiting)
 
     def adopt_waiting(self, session_id: str) -> None:
-        """Gives `session_id` the texts that no turn has taken."""
-        taken = self.thread.taken
+        """Gives the open session `session_id` the texts that no turn has taken, and what was ignored behind them."""
+        first = self.session.first_position
         self._inbound = [
             replace(message, session_id=session_id)
-            if message.position > taken and not message.ignore_reason
+            if message.position >= first and not (message.session_id and message.ignore_reason)
             else message
             for message in self._inbound
         ]
-        if taken < self._stored_inbound:
+        if self.thread.taken < self._stored_inbound:
             self._attach = session_id
 
     def ignore_waiting(self, reason: str) -> None:

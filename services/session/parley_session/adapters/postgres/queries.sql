@@ -161,11 +161,11 @@ INSERT INTO session.outbox (message_id, next_submit_time)
 SELECT id, clock_timestamp() + interval '5 seconds' FROM messages WHERE delivery_state = 1
 
 -- name: attach
--- Texts that waited for a session to open. What was ignored stays where it was said.
+-- Texts that waited for a session to open, and what was ignored behind them. What was ignored in a session stays there.
 UPDATE session.messages m SET session_id = i.session_id
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, session_id uuid, taken bigint)
-WHERE m.thread_id = i.thread_id AND m.position > i.taken AND m.direction = 1 AND m.ignore_reason = ''
-  AND m.session_id IS DISTINCT FROM i.session_id
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(thread_id uuid, session_id uuid, first_position bigint)
+WHERE m.thread_id = i.thread_id AND m.position >= i.first_position AND m.direction = 1
+  AND m.session_id IS DISTINCT FROM i.session_id AND (m.ignore_reason = '' OR m.session_id IS NULL)
 
 -- name: ignore
 -- Texts that waited and that nobody will answer.

@@ -221,6 +221,17 @@ def outbound_row(thread: Thread, message: OutboundMessage) -> dict[str, Any]:
     }
 
 
+def attach_row(decision: Decision) -> dict[str, Any] | None:
+    for session in decision.sessions:
+        if session.id == decision.attach:
+            return {
+                "thread_id": decision.thread.id,
+                "session_id": session.id,
+                "first_position": session.first_position,
+            }
+    return None
+
+
 def ignore_row(thread_id: str, ignore: Ignore) -> dict[str, Any]:
     return {"thread_id": thread_id, "first": ignore.first, "last": ignore.last, "reason": ignore.reason}
 

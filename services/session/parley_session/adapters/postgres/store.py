@@ -82,9 +82,7 @@ class PostgresBatch:
 
     async def _write_rest(self, decisions: Sequence[Decision]) -> Cursor | None:
         """What few decisions ask for; returns where the messages that were taken back will stand."""
-        attached = [
-            {"thread_id": d.thread.id, "session_id": d.attach, "taken": d.thread.taken} for d in decisions if d.attach
-        ]
+        attached = [row for d in decisions if (row := rows.attach_row(d))]
         ignored = [rows.ignore_row(d.thread.id, ignore) for d in decisions for ignore in d.ignore]
         opt_outs = rows.opt_out_rows([d.thread for d in decisions if d.opt_out_changed])
         requests = [rows.request_row(done) for d in decisions for done in d.done]
