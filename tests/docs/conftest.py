@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.docs.likeness import Likeness
-from tests.docs.pages import ROOT
-from tests.docs.terminal import Terminal
+from tests.docs.terminal import Terminal, clone_in
 
 
 @pytest.fixture
@@ -19,8 +17,5 @@ def likeness() -> Likeness:
 
 @pytest.fixture
 def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    """In a copy of what a reader's commands use of the clone."""
-    clone = tmp_path / "clone"
-    shutil.copytree(ROOT / "agents", clone / "agents", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", clone)
-    return Terminal(clone, tmp_path / "stack.json", capsys)
+    """Where no stack runs yet."""
+    return Terminal(clone_in(tmp_path), tmp_path / "stack.json", capsys)

@@ -36,6 +36,10 @@ class Likeness:
         """The command with the ids, keys and addresses of this run."""
         return LEARNED.sub(lambda found: self._real.get(found[0], found[0]), command)
 
+    def learn(self, shown: str, real: str) -> None:
+        """For what another page has printed."""
+        self._real[shown] = real
+
     def compare(self, shown: list[str], printed: list[str]) -> None:
         """Raises Unlike. Empty lines do not count."""
         wanted, there = [line for line in shown if line.strip()], [line for line in printed if line.strip()]

@@ -10,24 +10,38 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from parley_cli.__main__ import main
-from tests.docs.likeness import Likeness
+from tests.docs.likeness import Likeness, Unlike
 from tests.docs.pages import ROOT, Block
 
 PARLEY = Path(sys.executable).with_name("parley")
 PATIENCE = 60.0
 """Seconds after which something hangs."""
+SETTLING = 10.0
+"""Seconds until everything that a command has set off has happened; a reader is no faster."""
+LOOKS = re.compile(r"parley sessions|curl (?!.* -(d|X) )")
+"""Commands that only look, and may look again."""
 TYPED = "▸ "
 KEPT_VALUE = re.compile(r"export (\w+)=(?:\$\((.*)\)|(\S+))")
+
+
+def clone_in(folder: Path) -> Path:
+    """A copy of what a reader's commands use of the clone."""
+    clone = folder / "clone"
+    shutil.copytree(ROOT / "agents", clone / "agents", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", clone)
+    return clone
 
 
 class Terminal:
@@ -40,15 +54,19 @@ class Terminal:
         self._printed = printed
 
     def run(self, command: str, typed: str = "") -> list[str]:
-        """The lines that the command prints, of both outputs, when it is typed to so."""
+        """The lines that the command prints, of both outputs; `typed` is what it reads."""
         if kept := KEPT_VALUE.fullmatch(command):
             name, inner, value = kept.groups()
-            self.variables[name] = value or "\n".join(self.run(inner)[-1:])
-            return []
-        output = self._parley(command, typed) if command.startswith("parley ") else self._bash(command)
-        return output.splitlines()
+            output, notes = (value, "") if value else self._parley(inner, "")
+            self.variables[name] = output.strip()
+            return notes.splitlines()
+        if command.startswith("parley "):
+            output, notes = self._parley(command, typed)
+            return (notes + output).splitlines()
+        return self._bash(command).splitlines()
 
-    def _parley(self, command: str, typed: str) -> str:
+    def _parley(self, command: str, typed: str) -> tuple[str, str]:
+        """What it writes to standard output, and what to standard error."""
         words = shlex.split(re.sub(r"\$(\w+)", lambda found: self.variables[found[1]], command))
         self._printed.readouterr()
         with pytest.MonkeyPatch.context() as patched:
@@ -57,13 +75,14 @@ class Terminal:
             patched.chdir(self.folder)
             for name, value in self.variables.items():
                 patched.setenv(name, value)
-            with pytest.raises(SystemExit) as left:
+            with pytest.raises(SystemExit):
                 main()
         printed = self._printed.readouterr()
-        assert left.value.code in (0, None), f"{command} failed: {printed.out}{printed.err}"
-        return printed.err + printed.out
+        return printed.out, printed.err
 
     def _bash(self, command: str) -> str:
+        if command.startswith("curl ") and not shutil.which("curl"):
+            pytest.skip(f"no curl on this machine for: {command}")
         environment = {**os.environ, **self.variables, "PATH": f"{PARLEY.parent}:{os.environ['PATH']}"}
         done = subprocess.run(
             ["bash", "-ec", command], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
@@ -72,11 +91,21 @@ class Terminal:
         return done.stdout + done.stderr
 
 
-def follow(block: Block, terminal: Terminal, likeness: Likeness) -> None:
-    """Types the block's commands; raises Unlike for one that prints something else than the page shows."""
+def follow(block: Block, terminal: Terminal, likeness: Likeness, passing_over: Container[str] = ()) -> None:
+    """Types the block's commands but those to pass over. Raises Unlike for one that prints something else."""
     for command, shown in block.commands:
+        if command in passing_over:
+            continue
         typed = "\n".join(line.removeprefix(TYPED) for line in shown if line.startswith(TYPED))
-        likeness.compare(shown, terminal.run(likeness.real(command), typed))
+        deadline = time.monotonic() + (SETTLING if LOOKS.match(command) else 0)
+        while True:
+            try:
+                likeness.compare(shown, terminal.run(likeness.real(command), typed))
+                break
+            except Unlike as error:
+                if time.monotonic() > deadline:
+                    raise Unlike(f"{block}: $ {command}\n{error}") from None
+                time.sleep(0.1)
 
 
 @contextmanager

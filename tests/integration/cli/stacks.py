@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from parley_cli.__main__ import parley
 from parley_cli.stack.stack_file import StackAddresses
@@ -50,14 +49,8 @@ class RunningStack:
         """A command that goes on while others run."""
         command = [sys.executable, "-m", "parley_cli", *arguments]
         environment = {**os.environ, **self.environment, "PYTHONUNBUFFERED": "1"}
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, stdin=nothing, text=True)
 
     def text(self, participant: str, body: str) -> str:
         return self.said("text", body, "--from", participant)

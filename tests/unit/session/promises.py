@@ -99,8 +99,10 @@ class Promises:
         return bool(stops) and (not starts or max(stops) >= max(starts))
 
     def keyword(self, event: Receive) -> Keyword | None:
-        if event.stated or self.register.keywords is not KeywordMode.PROVIDER:
+        if event.stated or self.register.keywords is KeywordMode.NONE:
             return event.stated
+        if self.register.keywords is KeywordMode.ADVANCED:
+            return WORDS.get(event.text) if event.text.upper() in ("STOP", "START", "UNSTOP", "HELP") else None
         if event.text == YES and self.opted_out and not self.register.toll_free:
             return Keyword.START
         return WORDS.get(event.text)

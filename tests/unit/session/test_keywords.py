@@ -85,10 +85,16 @@ def test_s10_what_the_provider_says_wins(text: str, stated: Keyword, mode: Keywo
     assert keyword_of(text, stated, mode, opted_out=False, toll_free=False) is stated
 
 
-@pytest.mark.parametrize("mode", [KeywordMode.ADVANCED, KeywordMode.NONE])
 @pytest.mark.parametrize("text", [*WORDS, "YES"])
-def test_s10_where_the_lists_are_the_customers_own_a_word_alone_is_no_keyword(text: str, mode: KeywordMode) -> None:
-    assert keyword_of(text, None, mode, opted_out=True, toll_free=False) is None
+def test_s10_where_the_owner_answers_a_word_alone_is_no_keyword(text: str) -> None:
+    assert keyword_of(text, None, KeywordMode.NONE, opted_out=True, toll_free=False) is None
+
+
+@pytest.mark.parametrize("text", [*WORDS, "YES", "STOP."])
+def test_s10_where_the_lists_are_the_customers_own_only_the_fixed_words_are_keywords(text: str) -> None:
+    fixed = {"STOP": Keyword.STOP, "START": Keyword.START, "UNSTOP": Keyword.START, "HELP": Keyword.HELP}
+    keyword = keyword_of(text, None, KeywordMode.ADVANCED, opted_out=True, toll_free=False)
+    assert keyword is fixed.get(text.strip().upper())
 
 
 @pytest.mark.parametrize("code", [800, 833, 844, 855, 866, 877, 888])

@@ -326,9 +326,15 @@ def test_s10_with_lists_of_the_customers_own_what_the_provider_says_counts() -> 
     assert not world.opt_out.opted_out
 
 
-@pytest.mark.parametrize("mode", [KeywordMode.ADVANCED, KeywordMode.NONE])
-def test_s10_and_words_alone_do_not(mode: KeywordMode) -> None:
-    assert texts(talking_at(Register(keywords=mode)).receive("STOP")) == ["STOP"]
+@pytest.mark.parametrize(("mode", "word"), [(KeywordMode.ADVANCED, "QUIT"), (KeywordMode.NONE, "STOP")])
+def test_s10_and_words_alone_do_not(mode: KeywordMode, word: str) -> None:
+    assert texts(talking_at(Register(keywords=mode)).receive(word)) == [word]
+
+
+def test_s10_a_fixed_word_that_is_found_in_the_list_counts_without_its_mark() -> None:
+    world = talking_at(Register(keywords=KeywordMode.ADVANCED))
+    say(world, "STOP")
+    assert world.last_session.end_reason is EndReason.OPTED_OUT
 
 
 def test_s10_what_the_provider_says_wins_over_the_words(talking: World) -> None:

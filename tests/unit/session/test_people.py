@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -98,6 +99,7 @@ def test_s11_an_outbound_session_that_nobody_answered_keeps_its_ttl_over_a_resum
     world.start_session("your parcel is here")
     world.hand_off()
     world.resume()
+    assert world.session.due_time == world.people_now + timedelta(days=30)
     world.skip(days=30)
     world.time_out()
     assert world.last_session.end_reason is EndReason.UNANSWERED

@@ -124,3 +124,9 @@ def test_s10_a_stop_here_ends_the_session_though_it_was_said_there_before_and_st
     later = pooled.now + timedelta(seconds=1)
     pooled.happen([pooled.text("STOP"), pooled.text("START", receive_time=later)])
     assert (pooled.opt_out.opted_out, pooled.last_session.end_reason) == (False, EndReason.OPTED_OUT)
+
+
+def test_s10_a_session_of_who_has_opted_out_is_not_handed_to_people(pooled: World) -> None:
+    pooled.hear_elsewhere(Keyword.STOP)
+    assert begun(pooled.hand_off()).turn.kind is TurnKind.END
+    assert pooled.last_session.end_reason is EndReason.OPTED_OUT

@@ -183,3 +183,11 @@ def test_a_look_that_comes_too_early_finds_nothing_to_do(world: World, run: RunT
         world.answer(run)
     with pytest.raises(LateResult):
         world.happen([Wake()])
+
+
+def test_a_turn_and_its_replies_carry_the_trace_of_the_newest_text(world: World) -> None:
+    run = begun(world.happen([world.text("one", traceparent="00-one"), world.text("two", traceparent="00-two")]))
+    assert run.turn.traceparent == "00-two"
+    world.answer(run, "hello")
+    assert world.rows.outbound[0].traceparent == "00-two"
+    assert [text.traceparent for text in run.texts] == ["00-one", "00-two"]

@@ -214,8 +214,8 @@ class World:
     def end(self, session_id: str = "") -> RunTurn | None:
         return self.happen([EndSession(session_id or self.session.id)])
 
-    def hand_off(self, hand_off: HandOff | None = None, session_id: str = "") -> None:
-        assert self.happen([HandOffSession(session_id or self.session.id, hand_off or HandOff())]) is None
+    def hand_off(self, hand_off: HandOff | None = None, session_id: str = "") -> RunTurn | None:
+        return self.happen([HandOffSession(session_id or self.session.id, hand_off or HandOff())])
 
     def resume(self, session_id: str = "") -> RunTurn | None:
         return self.happen([ResumeSession(session_id or self.session.id)])

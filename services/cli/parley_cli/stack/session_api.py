@@ -20,6 +20,7 @@ from parley.session.v1 import (
     session_service_pb2,
     session_service_pb2_grpc,
 )
+from parley_chassis.errors import error_info
 
 TIMEOUT = 5.0
 Session = session_pb2.Session
@@ -30,6 +31,14 @@ KEYWORDS = {
     "advanced": number_pb2.KEYWORDS_ADVANCED,
     "none": number_pb2.KEYWORDS_NONE,
 }
+
+NEXT = {
+    "SESSION_NOT_FOUND": ": `parley sessions` lists them",
+    "SESSION_ENDED": ": open another with `parley send`",
+    "NUMBER_NOT_FOUND": ": `parley numbers list` shows them",
+    "NO_NUMBER": ": register one with `parley numbers add +1… --agent …`",
+}
+"""What to do about a refusal, by its reason."""
 
 
 class ApiError(Exception):
@@ -54,7 +63,8 @@ def sentences() -> Iterator[None]:
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.UNAVAILABLE:
             raise ApiAway("the session service does not answer: is `parley up` still running?") from None
-        raise ApiError(error.details() or error.code().name) from None
+        reason = info.reason if (info := error_info(error)) else ""
+        raise ApiError(f"{error.details() or error.code().name}{NEXT.get(reason, '')}") from None
 
 
 def state_of(session: session_pb2.Session) -> str:

@@ -129,8 +129,8 @@ class TwilioApi:
 @asynccontextmanager
 async def twilio_api(url: str, account_sid: str, auth_token: str) -> AsyncIterator[TwilioApi]:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-    credentials = aiohttp.BasicAuth(account_sid, auth_token)
-    async with aiohttp.ClientSession(auth=credentials, timeout=timeout) as http:
+    credentials = {"Authorization": aiohttp.encode_basic_auth(account_sid, auth_token)}
+    async with aiohttp.ClientSession(headers=credentials, timeout=timeout) as http:
         yield TwilioApi(http, url, account_sid)
 
 

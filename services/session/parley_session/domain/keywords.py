@@ -25,6 +25,9 @@ class KeywordMode(IntEnum):
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
 START_WORDS = frozenset({"START", "UNSTOP"})
 HELP_WORDS = frozenset({"HELP", "INFO"})
+FIXED_WORDS = {"STOP": Keyword.STOP, "START": Keyword.START, "UNSTOP": Keyword.START, "HELP": Keyword.HELP}
+"""Those that no list of a customer's own takes away. The provider says so of a text that comes by its webhook, and says
+nothing of one that is found in its list."""
 YES = "YES"
 PUNCTUATION = frozenset(".!?,;")
 TOLL_FREE = tuple(f"+1{code}" for code in (800, 833, 844, 855, 866, 877, 888))
@@ -41,9 +44,11 @@ def keyword_of(
 
     YES is an ordinary answer, unless somebody who has opted out says it. It does not open a toll-free number again.
     """
-    if stated or mode is not KeywordMode.PROVIDER:
+    if stated or mode is KeywordMode.NONE:
         return stated
     word = text.strip().upper()
+    if mode is KeywordMode.ADVANCED:
+        return FIXED_WORDS.get(word)
     if word and word[-1] in PUNCTUATION:
         word = word[:-1].rstrip()
     if word in STOP_WORDS:

@@ -29,7 +29,9 @@ class _KeywordsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Keywords.Val
     KEYWORDS_PROVIDER: _Keywords.ValueType  # 1
     """By their words: the provider's standard handling, which has answered them already."""
     KEYWORDS_ADVANCED: _Keywords.ValueType  # 2
-    """By what the provider says of them, and by nothing else: its lists are the customer's own."""
+    """By what the provider says of them, since its lists are the customer's own; but for the words STOP, START, UNSTOP and
+    HELP, which it fixes.
+    """
     KEYWORDS_NONE: _Keywords.ValueType  # 3
     """Not at all: short codes, whose owners answer for themselves."""
 
@@ -40,7 +42,9 @@ KEYWORDS_UNSPECIFIED: Keywords.ValueType  # 0
 KEYWORDS_PROVIDER: Keywords.ValueType  # 1
 """By their words: the provider's standard handling, which has answered them already."""
 KEYWORDS_ADVANCED: Keywords.ValueType  # 2
-"""By what the provider says of them, and by nothing else: its lists are the customer's own."""
+"""By what the provider says of them, since its lists are the customer's own; but for the words STOP, START, UNSTOP and
+HELP, which it fixes.
+"""
 KEYWORDS_NONE: Keywords.ValueType  # 3
 """Not at all: short codes, whose owners answer for themselves."""
 Global___Keywords: _TypeAlias = Keywords  # noqa: Y015
