@@ -129,7 +129,7 @@ def provocations(terminal: Terminal, gateway: str) -> dict[str, tuple[Call, str]
         "the participant has opted out": (Call(OUTBOUND, {**TEXT, "user_number": OPTED_OUT}), key),
         "the Idempotency-Key belongs": (Call(OUTBOUND, {**TEXT, "message": "Another"}, named), key),
         "the session has ended": (Call(f"/v1/sessions/{ended['session_id']}/hand-off", {}), key),
-        "the body": (Call(OUTBOUND, {**TEXT, "message": "x" * 70_000}), key),
+        "a body may have": (Call(OUTBOUND, {**TEXT, "message": "x" * 70_000}), key),
         "content-type": (Call(OUTBOUND, TEXT, {"Content-Type": "text/plain"}), key),
     }
 

@@ -50,7 +50,7 @@ class ScriptedSessions(session_service_pb2_grpc.SessionServiceServicer):
 
 @pytest.fixture
 async def service() -> ScriptedSessions:
-    return ScriptedSessions()
+    return ScriptedSessions()  # type: ignore[abstract]
 
 
 @pytest.fixture

@@ -260,3 +260,16 @@ async def test_what_is_ignored_behind_a_text_that_waits_is_said_in_the_session_t
         "SELECT source_id, session_id::text FROM session.messages WHERE position > 2 ORDER BY position"
     )
     assert stored == [("S2", None), ("S3", new), ("S4", new), ("S5", new)]
+
+
+async def test_what_was_ignored_in_a_session_stays_there_when_the_text_before_it_moves_on(
+    replica: Replica, rows: Rows
+) -> None:
+    old = await talk(replica, rows)
+    await replica.receive(incoming("S2", "a question"))
+    await replica.receive(incoming("S3", "HELP"))
+    new = done((await replica.start(opening()))[0]).session_id
+    stored = (
+        "SELECT source_id, session_id::text FROM session.messages WHERE source_id IN ('S2', 'S3') ORDER BY position"
+    )
+    assert await rows.all(stored) == [("S2", new), ("S3", old)]

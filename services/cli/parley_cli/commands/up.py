@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +28,7 @@ from parley_cli.terminal import command, console, working
 DEFAULT_AGENTS = Path("agents")
 DEFAULT_AGENT = "appointment_desk"
 PORT = 8080
+LOG_LEVEL = "PARLEY_LOG_LEVEL"
 
 Start = Callable[[Say], AbstractAsyncContextManager[StackAddresses]]
 
@@ -53,7 +57,7 @@ async def up(
     With --public-url and --account-sid it serves numbers of a real Twilio account instead; add them with
     `parley numbers add`.
     """
-    configure(load(ProcessSettings))
+    _configure_logs()
     if bool(public_url) != bool(account_sid):
         raise typer.BadParameter("--public-url and --account-sid go together: a real account needs both")
     if public_url:
@@ -93,11 +97,30 @@ async def _run(start: Start, *, json: bool) -> None:
     for number_of_signal in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number_of_signal, stop.set)
     async with AsyncExitStack() as until_stopped:
-        with working("starting") as progress:
+        with working("starting") as progress, _hushed():
             addresses = await until_stopped.enter_async_context(start(progress.say))
         until_stopped.callback(withdraw, announce(addresses), addresses)
         _announce(addresses, json=json)
         await stop.wait()
+
+
+def _configure_logs() -> None:
+    """Who reads along at a terminal is told of what goes wrong, who collects a log of everything."""
+    is_watched = sys.stderr.isatty() and LOG_LEVEL not in os.environ
+    configure(load(ProcessSettings, log_level="WARNING") if is_watched else load(ProcessSettings))
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """On a terminal, warnings of services that do not find each other yet would only break the spinner's line."""
+    root = logging.getLogger()
+    level = root.level
+    if sys.stderr.isatty():
+        root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def _announce(addresses: StackAddresses, *, json: bool) -> None:

@@ -43,10 +43,12 @@ class LiveScreen:
             return
         # What was printed cannot change in its place: it comes once more.
         self._tail[key] = line, final
-        for done in list(self._done()):
-            self._printed[done] = self._tail.pop(done)[0]
-            self._live.console.print(self._printed[done])
+        done = {key: self._tail.pop(key)[0] for key in list(self._done())}
+        # First, or what is printed would be seen twice for a moment.
         self._live.update(Text("\n").join(Text.from_markup(line) for line, _ in self._tail.values()), refresh=True)
+        for line in done.values():
+            self._live.console.print(line)
+        self._printed |= done
 
     def _done(self) -> Iterator[str]:
         surplus = len(self._tail) - LONGEST_TAIL
