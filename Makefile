@@ -1,7 +1,7 @@
 # The only door: whatever a developer or a CI runs is a target of this file.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types laws generate verify bench picture setup
+.PHONY: help demo up test walks lint types laws generate verify bench picture setup
 .PHONY: verify-protos verify-lock verify-compatible
 
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -30,8 +30,9 @@ demo: .venv/installed ## watch a text come in, be answered and go out; no accoun
 up: .venv/installed ## start every service on this machine, with a simulated Twilio
 	.venv/bin/parley up $(ARGS)
 
+# Most tests wait for something most of the time: two processes halve what that takes.
 test: .venv/installed ## run every test
-	.venv/bin/pytest $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: .venv/installed ## check style: ruff, its formatter, buf
 	.venv/bin/ruff check
@@ -50,6 +51,9 @@ generate: .venv/installed ## write protos/gen and uv.lock anew
 	.venv/bin/uv lock
 
 verify: verify-protos verify-lock verify-compatible ## prove that nothing generated has drifted and no contract broke
+
+walks: .venv/installed ## walk the session rules at length: 2,500 random lives of 50 steps, two minutes
+	PARLEY_WALKS=2500 .venv/bin/pytest tests/unit/session/test_thread_walk.py $(ARGS)
 
 bench: .venv/installed ## measure: turns per second and CPU per turn, every service its own process
 	.venv/bin/python -m bench $(ARGS)

@@ -124,6 +124,7 @@ def background(command: str, folder: Path, stack_file: Path) -> Iterator[list[st
         try:
             yield _until_it_is_up(process, log)
         finally:
+            assert process.poll() is None, f"the stack has stopped by itself:\n{log.read_text()}"
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, log.read_text()

@@ -102,11 +102,12 @@ def test_an_agent_that_is_not_there_is_refused_with_those_that_are(stack: Runnin
     assert row_of(stack, number) == []
 
 
-@pytest.mark.parametrize("number", ["5550100", "nonsense"])
+@pytest.mark.parametrize("number", ["5550100", "nonsense", "+1 555 010 0100"])
 def test_a_number_that_is_none_is_refused(stack: RunningStack, number: str) -> None:
-    done = stack.run("numbers", "add", number, "--agent", "desk")
-    assert done.exit_code == 1
-    assert "E.164" in done.output
+    for arguments in (("add", number, "--agent", "desk"), ("remove", number)):
+        done = stack.run("numbers", *arguments)
+        assert done.exit_code == 2
+        assert "E.164" in done.output
 
 
 def test_keywords_that_are_none_are_refused(stack: RunningStack, number: str) -> None:

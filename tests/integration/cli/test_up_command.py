@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from parley_chassis.postgres.embedded import lasting_data_folder
 from parley_cli.stack.free_ports import free_ports
+from parley_cli.stack.session_api import ApiError, session_api
 from tests.integration.cli.stacks import AGENTS, RunningStack, stack_of
 from tests.integration.cli.test_doctor_command import findings
 
@@ -105,6 +107,12 @@ def test_there_is_no_phone_and_no_clock_to_skip(real: RunningStack) -> None:
         done = real.run(*arguments)
         assert done.exit_code == 1
         assert "texts through Twilio itself" in done.output
+
+
+async def test_time_passes_for_it_as_it_does(real: RunningStack) -> None:
+    async with session_api(real.addresses.session, real.addresses.api_key) as api:
+        with pytest.raises(ApiError, match="clock"):
+            await api.skip_time(timedelta(hours=1))
 
 
 def test_the_token_is_in_no_output_but_the_owners_file(real: RunningStack) -> None:

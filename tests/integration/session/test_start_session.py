@@ -143,6 +143,9 @@ async def test_a_request_keeps_its_number_whatever_would_be_chosen_now(replica: 
     await replica.receive(incoming("S1", endpoint=elsewhere))
     await rows.all("UPDATE session.numbers SET sending_paused = true WHERE number = %s", sender)
     assert (await replica.start(opening()))[0] == first
+    await rows.all("UPDATE session.numbers SET sending_paused = true")
+    assert (await replica.start(opening()))[0] == first, "where none could be chosen either"
+    assert refused((await replica.start(opening(text="Something else")))[0]) == "REQUEST_CONFLICT"
     assert await rows.one("SELECT count(*) FROM session.messages WHERE seq > 0") == 1
 
 

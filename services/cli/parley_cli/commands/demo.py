@@ -11,11 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from parley_chassis.postgres.pool import database
-from parley_cli.stack.in_process import Options, running
 from parley_cli.stack.key_api import key_api
-from parley_cli.story.script import STORY
-from parley_cli.story.teller import AGENT, StepFailed, Teller
 from parley_cli.terminal import command, console
 
 DEFAULT_AGENTS = Path("agents")
@@ -26,6 +22,12 @@ async def demo(
     agents: Annotated[Path, typer.Option(help="The folder with the example agents.")] = DEFAULT_AGENTS,
 ) -> None:
     """Tells the story of a text, from the signed webhook to its delivery, and checks each step."""
+    # They bring every service: no other command is to wait for their import.
+    from parley_chassis.postgres.pool import database
+    from parley_cli.stack.in_process import Options, running
+    from parley_cli.story.script import STORY
+    from parley_cli.story.teller import AGENT, StepFailed, Teller
+
     # The story shows what goes wrong on purpose; the log would say it again.
     for service in ("parley_notifier", "parley_session", "parley_agent"):
         logging.getLogger(service).setLevel(logging.CRITICAL)
@@ -46,9 +48,9 @@ async def demo(
         except StepFailed as error:
             out.print(f"\n[red bold]✗ {error}[/red bold]")
             raise typer.Exit(1) from None
-        _conclude(out, teller, time.monotonic() - began)
+        _conclude(out, teller.checks, time.monotonic() - began)
 
 
-def _conclude(out: Console, teller: Teller, seconds: float) -> None:
-    out.print(f"\n[green bold]All {teller.checks} checks passed[/green bold] in {seconds:.1f} s.")
+def _conclude(out: Console, checks: int, seconds: float) -> None:
+    out.print(f"\n[green bold]All {checks} checks passed[/green bold] in {seconds:.1f} s.")
     out.print('Next: [bold]make up[/bold], then in another terminal [bold].venv/bin/parley text "Hi there"[/bold]\n')

@@ -8,7 +8,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from parley_cli.doctor.database import examine_database
 from parley_cli.doctor.finding import Finding, State
 from parley_cli.doctor.services import examine_public_url, examine_services
 from parley_cli.doctor.twilio import examine_twilio
@@ -21,6 +20,9 @@ COLOURS = {State.OK: "green", State.BAD: "red", State.OPEN: "yellow"}
 @command
 async def doctor() -> None:
     """Examines the stack that runs, its database and its Twilio account; exit code 1 if something is wrong."""
+    # It knows the services' migrations, and them with it: nobody else is to wait for their import.
+    from parley_cli.doctor.database import examine_database
+
     stack = find_stack()
     with working("examining the services, the database and Twilio"):
         checks = (examine_services, examine_public_url, examine_database, examine_twilio)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,18 @@ from parley_cli.stack.webhooks import Webhooks
 from parley_cli.terminal import command, console, working
 
 SEARCH = "https://console.twilio.com/us1/develop/phone-numbers/manage/search"
-NumberArgument = Annotated[str, typer.Argument(help="The number, in E.164: +15550100100.")]
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+def _e164(number: str) -> str:
+    if not E164.fullmatch(number):
+        raise typer.BadParameter("write it in E.164: +15550100100")
+    return number
+
+
+NumberArgument = Annotated[
+    str, typer.Argument(callback=_e164, metavar="NUMBER", help="The number, in E.164: +15550100100.")
+]
 
 
 class KeywordMode(Enum):

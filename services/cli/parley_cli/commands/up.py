@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +17,11 @@ import typer
 from rich.table import Table
 
 from parley_chassis.logs import configure
-from parley_chassis.postgres.embedded import lasting_data_folder
 from parley_chassis.settings import ProcessSettings, load
-from parley_cli.stack.account_options import TWILIO, account_of, checked_public_url, free_address, prove
+from parley_cli.stack.account_options import TWILIO, Place, account_of, checked_public_url, free_address
 from parley_cli.stack.agent_folders import check_agents, find_agent
-from parley_cli.stack.in_process import NUMBER, Options, Say, running
-from parley_cli.stack.on_twilio import Place, TwilioAccount, running_on_twilio
 from parley_cli.stack.stack_file import StackAddresses, announce, withdraw
+from parley_cli.stack.starting import NUMBER, Say, on_account, simulated
 from parley_cli.terminal import command, console, working
 
 DEFAULT_AGENTS = Path("agents")
@@ -64,30 +63,10 @@ async def up(
         account = account_of(account_sid, twilio_url)
         url, listen = checked_public_url(public_url, twilio_url), free_address(port)
         check_agents(agents)
-        await _run(_real(account, Place(agents.resolve(), data or lasting_data_folder(), listen, url)), json=json)
+        await _run(partial(on_account, account, Place(agents.resolve(), data, listen, url)), json=json)
     else:
         find_agent(agents, agent)
-        await _run(_simulated(Options(agents.resolve(), agent, data, number)), json=json)
-
-
-def _simulated(options: Options) -> Start:
-    @asynccontextmanager
-    async def start(say: Say) -> AsyncIterator[StackAddresses]:
-        async with running(options, say) as stack:
-            yield stack.addresses
-
-    return start
-
-
-def _real(account: TwilioAccount, place: Place) -> Start:
-    @asynccontextmanager
-    async def start(say: Say) -> AsyncIterator[StackAddresses]:
-        say("asking Twilio whether it knows the account")
-        await prove(account)
-        async with running_on_twilio(account, place, say) as addresses:
-            yield addresses
-
-    return start
+        await _run(partial(simulated, agents.resolve(), agent, data, number), json=json)
 
 
 async def _run(start: Start, *, json: bool) -> None:

@@ -6,16 +6,37 @@ import os
 import re
 import socket
 import sys
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import typer
-
-from parley_cli.stack.on_twilio import TwilioAccount
-from parley_cli.stack.twilio_account import twilio_api
 
 TOKEN = "PARLEY_TWILIO_AUTH_TOKEN"  # noqa: S105
 ACCOUNT_SID = re.compile("AC[0-9a-fA-F]{32}")
 CONSOLE = "https://console.twilio.com"
 TWILIO = "https://api.twilio.com"
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioAccount:
+    """`url` is the REST API's base URL."""
+
+    sid: str
+    auth_token: str = field(repr=False)
+    url: str = TWILIO
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stack is: `listen` is the gateway's own address, `public_url` where Twilio reaches it.
+
+    No `data`: kept where this machine keeps what is to last.
+    """
+
+    agents: Path
+    data: Path | None
+    listen: str
+    public_url: str
 
 
 def checked_public_url(url: str, twilio_url: str) -> str:
@@ -39,12 +60,6 @@ def account_of(sid: str, url: str) -> TwilioAccount:
     if not token:
         raise typer.BadParameter(f"set {TOKEN} to the account's auth token; {CONSOLE} shows it")
     return TwilioAccount(sid, token, url.rstrip("/"))
-
-
-async def prove(account: TwilioAccount) -> None:
-    """Raises TwilioRefused where Twilio does not take the credentials."""
-    async with twilio_api(account.url, account.sid, account.auth_token) as twilio:
-        await twilio.time()
 
 
 def free_address(port: int) -> str:

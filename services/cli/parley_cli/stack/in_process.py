@@ -27,9 +27,8 @@ from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.schema import prepare_database
 from parley_cli.stack.session_api import ApiError, SessionApi, session_api
 from parley_cli.stack.stack_file import StackAddresses
+from parley_cli.stack.starting import NUMBER, Say
 from parley_simulator.simulator import Simulator
-
-NUMBER = "+15550100100"
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,6 @@ class Stack:
     layout: Layout
 
 
-Say = Callable[[str], None]
-"""Takes what is being done at the moment, for whoever waits for it."""
 POSTGRES = "starting PostgreSQL (the first time it makes a database)"
 SERVICES = "starting the agents and the services"
 

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
-from parley_cli.stack.in_process import POSTGRES, SERVICES, Say, start_services
+from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres, lasting_data_folder
+from parley_cli.stack.account_options import Place, TwilioAccount
+from parley_cli.stack.in_process import POSTGRES, SERVICES, start_services
 from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.schema import prepare_database
 from parley_cli.stack.stack_file import StackAddresses
-
-
-@dataclass(frozen=True, slots=True)
-class TwilioAccount:
-    """`url` is the REST API's base URL."""
-
-    sid: str
-    auth_token: str = field(repr=False)
-    url: str = "https://api.twilio.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a stack is: `listen` is the gateway's own address, `public_url` where Twilio reaches it."""
-
-    agents: Path
-    data: Path
-    listen: str
-    public_url: str
+from parley_cli.stack.starting import Say
 
 
 @asynccontextmanager
@@ -40,7 +21,7 @@ async def running_on_twilio(
     """Yields once texts to registered numbers would be answered. Leaving it stops everything, callers first."""
     async with AsyncExitStack() as stack:
         say(POSTGRES)
-        postgres = await stack.enter_async_context(embedded_postgres(place.data))
+        postgres = await stack.enter_async_context(embedded_postgres(place.data or lasting_data_folder()))
         await prepare_database(postgres)
         layout = Layout.on_loopback(Databases.of(postgres), account.sid, account.auth_token, place.agents)
         layout = layout.with_twilio(account.url).on_the_internet(place.listen, place.public_url)

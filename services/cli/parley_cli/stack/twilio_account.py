@@ -68,7 +68,7 @@ class TwilioApi:
     def __init__(self, http: aiohttp.ClientSession, url: str, account_sid: str) -> None:
         self._http = http
         self._numbers = f"{url.rstrip('/')}/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers"
-        self._services = f"{_messaging(url).rstrip('/')}/v1/Services"
+        self._services = f"{messaging_url(url).rstrip('/')}/v1/Services"
 
     async def time(self) -> datetime | None:
         """Twilio's clock, in whole seconds; None where it does not say. The cheapest call that proves credentials."""
@@ -177,7 +177,7 @@ def _service(item: Mapping[str, Any]) -> Service:
     return Service(item["sid"], bool(item["use_inbound_webhook_on_number"]), item.get("inbound_request_url") or "")
 
 
-def _messaging(url: str) -> str:
+def messaging_url(url: str) -> str:
     """Messaging services have a host of their own at Twilio; what stands for Twilio serves both at one."""
     parts = urlsplit(url)
     host = parts.netloc
