@@ -134,6 +134,11 @@ def test_s10_a_text_between_stop_and_start_is_not(talking: World) -> None:
     assert talking.said[-1] == "at last"
 
 
+def test_s10_a_clock_that_is_far_ahead_says_nothing_that_nobody_could_take_back(talking: World) -> None:
+    talking.happen([talking.text("STOP", receive_time=talking.now + timedelta(days=1))])
+    assert talking.opt_out.stop_time == talking.now
+
+
 def test_s10_yes_from_who_has_opted_out_is_a_start(talking: World) -> None:
     talking.answer(begun(talking.receive("STOP")))
     talking.advance(1)

@@ -101,7 +101,9 @@ async def start_services(stack: AsyncExitStack, layout: Layout, watcher: SpanWat
         stack.callback(made.close)
         return made
 
-    agent = settings_of(parley_agent.settings.Settings, "PARLEY_AGENT_", layout.environment("agent"))
+    # Who runs everything on one machine is likely to be writing an agent.
+    told = layout.environment("agent") | {"PARLEY_AGENT_RELOAD": "1"}
+    agent = settings_of(parley_agent.settings.Settings, "PARLEY_AGENT_", told)
     await stack.enter_async_context(parley_agent.app.running(agent, telemetry("agent", agent)))
     notifier = settings_of(parley_notifier.settings.Settings, "PARLEY_NOTIFIER_", layout.environment("notifier"))
     await stack.enter_async_context(parley_notifier.app.running(notifier, telemetry("notifier", notifier)))

@@ -34,7 +34,6 @@ KEYWORDS = {
 
 NEXT = {
     "SESSION_NOT_FOUND": ": `parley sessions` lists them",
-    "SESSION_ENDED": ": open another with `parley send`",
     "NUMBER_NOT_FOUND": ": `parley numbers list` shows them",
     "NO_NUMBER": ": register one with `parley numbers add +1… --agent …`",
 }

@@ -116,7 +116,7 @@ def _receive(machine: Machine, event: Receive) -> None:
     keyword = keyword_in(draft, event)
     if keyword:
         draft.receive(event, keyword.value)
-        _hear(machine, keyword, event.receive_time or draft.context.now, event.source_id)
+        _hear(machine, keyword, _said_at(event, draft.context), event.source_id)
     elif reason := ignore_reason(draft, event):
         draft.receive(event, reason)
     else:
@@ -129,7 +129,14 @@ def _confirm(machine: Machine, text: Receive) -> None:
     """Only of keywords it matters when exactly they came. What the text was taken for when it came, it stays."""
     keyword = machine.draft.thread.opt_out.heard_from(text.source_id)
     if keyword and text.receive_time:
-        _hear(machine, keyword, text.receive_time, text.source_id)
+        _hear(machine, keyword, _said_at(text, machine.draft.context), text.source_id)
+
+
+def _said_at(text: Receive, context: Context) -> datetime:
+    """When a text was said; a clock that is far ahead must not say what nobody could take back."""
+    if text.receive_time is None or text.receive_time > context.now + context.protocol.skew:
+        return context.now
+    return text.receive_time
 
 
 def _hear(machine: Machine, keyword: Keyword, moment: datetime, source: str) -> None:

@@ -144,6 +144,8 @@ class Protocol:
     longest_pause: timedelta = timedelta(seconds=5)
     oldest_text: timedelta = timedelta(hours=24)
     """Texts that came longer ago are not answered any more."""
+    skew: timedelta = timedelta(minutes=1)
+    """How far ahead of ours another clock may be and be believed."""
     look_again: timedelta = timedelta(minutes=1)
     """After which a session is looked at again that could not be decided, where nothing else brings it up."""
 
