@@ -109,7 +109,7 @@ class _Machinery:
         self.start: Batcher[Opening, Awaitable[Taken] | Taken] = Batcher(StartSessions(store, self.ask.put), flights=2)
         self.time_out = TimeOutSessions(store, self._context, follow_up)
         self.claim = ClaimTurns(store, self._context, follow_up, lambda: self.run.free_slots)
-        self.relay_outbox = RelayOutbox(store, self._hand_over)
+        self.relay_outbox = RelayOutbox(store, self._hand_over, lambda: self.relay.waiting)
         self._lease, self._drain = lease, settings.drain
 
     def _context(self, gathered: Gathered) -> Context:

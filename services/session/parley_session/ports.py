@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from parley_session.domain.deliveries import SUPPRESSED
 from parley_session.domain.effects import Decision, Done, RunTurn
 from parley_session.domain.events import Answer
 from parley_session.domain.keywords import KeywordMode
@@ -92,10 +93,15 @@ class DeliveryRecord:
     error_code: int = 0
     event_time: datetime | None = None
 
+    @property
+    def is_dated_refusal(self) -> bool:
+        """Whether it says that the participant has opted out, and since when: then telling it again does no harm."""
+        return self.state == SUPPRESSED and self.event_time is not None
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedDelivery:
-    """A message whose delivery state has changed."""
+    """A message whose delivery state was recorded."""
 
     message_id: str
     thread_id: str
@@ -188,7 +194,7 @@ class ThreadStore(Protocol):
     async def record_deliveries(self, records: Sequence[DeliveryRecord]) -> Sequence[RecordedDelivery]:
         """Stores what became of messages, at most one record each; drops records of unknown messages.
 
-        Returns those that changed something.
+        Returns those that changed something, and dated refusals that are known: what follows from them may not be.
         """
         ...
 
@@ -267,7 +273,7 @@ class SessionRecord:
     outbound: bool
     engaged: bool
     handed_off: bool
-    hand_off_destination: str
+    hand_off_destination: str = field(repr=False)
     hand_off_reason: str = field(repr=False)
 
 

@@ -54,6 +54,7 @@ DEFAULT_PAGE, MAX_PAGE = 50, 500
 MAX_ID = 200
 MAX_STATE = 2**15 - 1
 MAX_POSITION = 2**63 - 1
+MAX_DIGITS = 19
 
 
 def problem_of(message: session_pb2.InboundMessage) -> str:
@@ -159,7 +160,13 @@ def uuid_of(field: str, value: str) -> str:
 
 
 def position_of(page_token: str) -> int:
-    if page_token and not (page_token.isascii() and page_token.isdecimal() and int(page_token) <= MAX_POSITION):
+    # Its length first: of very many digits Python makes no number.
+    if page_token and not (
+        len(page_token) <= MAX_DIGITS
+        and page_token.isascii()
+        and page_token.isdecimal()
+        and int(page_token) <= MAX_POSITION
+    ):
         raise _bad_token()
     return int(page_token or 0)
 

@@ -30,6 +30,11 @@ async def text(
         if outcome not in TAKEN:
             complain(f"the webhook was not taken ({outcome}): `parley doctor` says what is wrong")
             raise typer.Exit(1)
+        automatic = await handset.automatic()
+        for bubble in automatic:
+            out.print(f"[magenta]◂ Twilio[/magenta] {escape(bubble.body)}", soft_wrap=True)
+        if automatic:
+            return  # A keyword reaches no agent.
         with working("waiting for the reply"):
             replies = await handset.replies(timeout=timeout)
         for bubble in replies:

@@ -112,6 +112,8 @@ def _announce(addresses: StackAddresses, *, json: bool) -> None:
         "our number": addresses.number,
         "public URL": "" if addresses.is_simulated else addresses.public_url,
         "gateway": addresses.gateway,
+        "HTTP API": f"{addresses.gateway}/docs" if addresses.is_simulated else "",
+        "its key": addresses.http_key,
         "session API (gRPC)": addresses.session,
         "simulated Twilio" if addresses.is_simulated else "Twilio": addresses.twilio,
         "its controls": addresses.control,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from parley_chassis.settings import ProcessSettings, ServiceSettings, SettingsT, load
 from parley_chassis.telemetry import SpanWatcher, Telemetry
 from parley_cli.stack.agent_processes import kill_workers
+from parley_cli.stack.key_api import key_api
 from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.schema import prepare_database
 from parley_cli.stack.session_api import ApiError, SessionApi, session_api
@@ -52,6 +53,7 @@ class Stack:
     layout: Layout
 
 
+KEY_NAME = "parley up"
 POSTGRES = "starting PostgreSQL (the first time it makes a database)"
 SERVICES = "starting the agents and the services"
 
@@ -78,7 +80,18 @@ async def running(options: Options, say: Say = lambda _: None) -> AsyncIterator[
         api = await stack.enter_async_context(session_api(layout.session, layout.api_key))
         await api.update_number(options.number, options.agent)
         simulator.skip_time.offer(skipping(api))
-        yield Stack(_addresses(layout, simulator, postgres, options.number), simulator, postgres, layout)
+        addresses = replace(_addresses(layout, simulator, postgres, options.number), http_key=await _new_key(layout))
+        yield Stack(addresses, simulator, postgres, layout)
+
+
+async def _new_key(layout: Layout) -> str:
+    """A key of the HTTP API for who tries it, in place of the one of a run before."""
+    async with key_api(layout.session, layout.api_key) as keys:
+        for key in await keys.list():
+            if key.name == KEY_NAME and key.revoke_time is None:
+                await keys.revoke(key.key_id)
+        _, text = await keys.create(KEY_NAME, [], ["send", "read"], None)
+    return text
 
 
 def skipping(api: SessionApi) -> Callable[[float], Awaitable[None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 
@@ -51,9 +52,21 @@ class Phone:
         query = {"participant": self.participant, "number": self.number, "after": str(self._seen)}
         async with self._http.get("/wait", params={**query, "count": str(count), "timeout": str(timeout)}) as response:
             messages = (await response.json())["messages"]
-        bubbles = [Bubble(m["index"], m["body"], m["status"], m["automatic"]) for m in messages]
+        bubbles = _bubbles(messages)
         self._seen = max([self._seen, *(bubble.index for bubble in bubbles)])
         return bubbles
+
+    async def automatic(self) -> list[Bubble]:
+        """What Twilio itself has answered since our last text or the last look: it does so before anybody is told."""
+        query = {"participant": self.participant, "number": self.number, "after": str(self._seen)}
+        async with self._http.get(
+            "/messages", params={**query, "direction": "outbound", "automatic": "true"}
+        ) as response:
+            return _bubbles((await response.json())["messages"])
+
+
+def _bubbles(messages: list[dict[str, Any]]) -> list[Bubble]:
+    return [Bubble(m["index"], m["body"], m["status"], m["automatic"]) for m in messages]
 
 
 @asynccontextmanager

@@ -23,7 +23,8 @@ class NoPhone(Exception):
 class StackAddresses:
     """Everything another program needs to use a running stack. URLs, or host:port for gRPC.
 
-    `control`, `phone` and `number` are empty where Twilio is not simulated; `agents` is the folder of agents.
+    `control`, `phone`, `number` and `http_key`, a key of the HTTP API, are empty where Twilio is not simulated.
+    `agents` is the folder of agents.
     """
 
     gateway: str
@@ -40,6 +41,7 @@ class StackAddresses:
     api_key: str = field(repr=False)
     public_url: str
     agents: str
+    http_key: str = field(default="", repr=False)
 
     @property
     def is_simulated(self) -> bool:

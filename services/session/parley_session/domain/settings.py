@@ -63,10 +63,14 @@ def resolve(agent: Wishes, number: Wishes) -> Wishes:
 
 
 def settings_of(wishes: Wishes) -> SessionSettings:
-    """Wishes that `problems` finds nothing wrong with, on top of the defaults."""
+    """Wishes that `problems` finds nothing wrong with, on top of the defaults.
+
+    What a newer version has stored and this one does not know counts as no wish: its session must go on.
+    """
     if not wishes:
         return DEFAULTS
-    return SessionSettings(**{name: _RULES[name].read(value) for name, value in wishes.items() if name in _RULES})
+    known = {name: (rule, value) for name, value in wishes.items() if (rule := _RULES.get(name))}
+    return SessionSettings(**{name: rule.read(value) for name, (rule, value) in known.items() if rule.fits(value)})
 
 
 def problems(wishes: Wishes) -> list[tuple[str, str]]:

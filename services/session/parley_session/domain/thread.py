@@ -87,7 +87,7 @@ class Text:
 class HandOff:
     """What the agent, or who paused it, said to the people who take over."""
 
-    destination: str = ""
+    destination: str = field(default="", repr=False)
     reason: str = field(default="", repr=False)
 
 

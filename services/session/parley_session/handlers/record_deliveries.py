@@ -1,8 +1,8 @@
 """Stores what the notifier says became of outbound messages; a known outcome ends a message's hand-over.
 
 Two kinds of outcome concern the session: that of a warning, which its grace begins with, and a refusal because the
-participant has opted out. Should the process die between the two commits, the session's due_time, or the next refusal,
-brings it up again.
+participant has opted out. Should the second commit fail, the session's due_time brings the one up again; the other is
+told again by who was not answered.
 """
 
 from __future__ import annotations

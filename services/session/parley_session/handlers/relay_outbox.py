@@ -10,12 +10,19 @@ LIMIT = 200
 
 
 class RelayOutbox:
-    def __init__(self, store: ThreadStore, hand_over: Callable[[HandOver], object]) -> None:
+    """`waiting` is how many hand-overs wait already: behind many, all that is due stays where it is kept anyway."""
+
+    def __init__(
+        self, store: ThreadStore, hand_over: Callable[[HandOver], object], waiting: Callable[[], int] = lambda: 0
+    ) -> None:
         self._store = store
         self._hand_over = hand_over
+        self._waiting = waiting
 
     async def __call__(self) -> bool:
         """Hands over what is due; returns whether there may be more."""
+        if self._waiting() >= LIMIT:
+            return False
         opt_outs = await self._store.take_unsubmitted_opt_outs(LIMIT)
         submissions = await self._store.take_unsubmitted(LIMIT)
         for opt_out in opt_outs:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
@@ -110,6 +111,7 @@ class Api:
             self._under_way -= 1
         headers = [
             (b"content-type", b"application/json;charset=utf-8"),
+            (b"date", formatdate(usegmt=True).encode()),
             (b"twilio-concurrent-requests", b"%d" % concurrent),
             (b"twilio-request-duration", b"%.3f" % (time.perf_counter() - started)),
             (b"twilio-request-id", b"RQ" + token.encode()),

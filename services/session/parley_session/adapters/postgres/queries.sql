@@ -251,8 +251,10 @@ FROM held WHERE u.id = held.id
 -- name: record
 -- What became of outbound messages: a report never takes a message back to an earlier state, and all states
 -- from 5 on are final. A message whose outcome is known leaves the outbox. Rows of both are locked in the order of ids.
+-- What is told again is found again where more follows from it: that may have failed the first time.
 WITH i AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, state smallint, source_id text, error integer)
+  SELECT * FROM jsonb_to_recordset(%s::text::jsonb)
+    AS i(id uuid, state smallint, source_id text, error integer, again boolean)
 ), done AS MATERIALIZED (
   SELECT o.message_id FROM i JOIN session.outbox o ON o.message_id = i.id
   WHERE i.state >= 3
@@ -262,7 +264,8 @@ WITH i AS MATERIALIZED (
 ), locked AS MATERIALIZED (
   SELECT m.id, i.state, i.source_id, i.error
   FROM i JOIN session.messages m USING (id)
-  WHERE m.direction = 2 AND least(i.state, 5) > least(m.delivery_state, 5)
+  WHERE m.direction = 2
+    AND (least(i.state, 5) > least(m.delivery_state, 5) OR (i.again AND i.state = m.delivery_state))
   ORDER BY m.id FOR UPDATE OF m
 )
 UPDATE session.messages m SET delivery_state = l.state, delivery_error = l.error,
@@ -291,7 +294,8 @@ WHERE i.endpoint IN ('', n.number)
 ORDER BY n.number
 
 -- name: take_unsubmitted
--- Messages whose hand-over is due again. The pause doubles from ten seconds to two minutes.
+-- Messages whose hand-over is due again. The pause doubles from ten seconds to two minutes. What the participant has
+-- said goes with them where the notifier is not known to have it: behind an unheard START nothing would be sent.
 WITH due AS MATERIALIZED (
   SELECT o.message_id FROM session.outbox o WHERE o.next_submit_time <= clock_timestamp()
   ORDER BY o.next_submit_time LIMIT %s FOR UPDATE SKIP LOCKED
@@ -301,9 +305,11 @@ WITH due AS MATERIALIZED (
   FROM due WHERE o.message_id = due.message_id RETURNING o.message_id, o.canceled
 )
 SELECT m.id::text, m.thread_id::text, m.seq, t.endpoint, t.participant, m.text, m.traceparent,
-  coalesce(n.opt_out_scope, ''), o.canceled
+  coalesce(n.opt_out_scope, ''), o.canceled, p.scope, p.stop_time, p.stop_source, p.start_time, p.start_source
 FROM o JOIN session.messages m ON m.id = o.message_id JOIN session.threads t ON t.id = m.thread_id
 LEFT JOIN session.numbers n ON n.number = t.endpoint
+LEFT JOIN session.opt_outs p ON p.scope = coalesce(nullif(n.opt_out_scope, ''), t.endpoint)
+  AND p.participant = t.participant AND p.next_submit_time IS NOT NULL
 ORDER BY m.thread_id, m.seq
 
 -- name: take_unsubmitted_opt_outs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -156,7 +157,13 @@ class PostgresThreadStore:
         recorded = await self._run(
             "record",
             [
-                {"id": r.message_id, "state": r.state, "source_id": r.source_id or None, "error": r.error_code}
+                {
+                    "id": r.message_id,
+                    "state": r.state,
+                    "source_id": r.source_id or None,
+                    "error": r.error_code,
+                    "again": r.is_dated_refusal,
+                }
                 for r in records
             ],
         )
@@ -164,16 +171,12 @@ class PostgresThreadStore:
 
     async def take_unsubmitted(self, limit: int) -> list[Submission]:
         found = await self._database.run(self._queries["take_unsubmitted"], (limit,))
-        return [Submission(*row) for row in found]
+        return [_unsubmitted(row) for row in found]
 
     async def take_unsubmitted_opt_outs(self, limit: int) -> list[OptOutNotice]:
         found = await self._database.run(self._queries["take_unsubmitted_opt_outs"], (limit,))
-        known = [(scope, participant, OptOut(*said)) for scope, participant, *said in found]
-        return [
-            OptOutNotice(scope, participant, opt_out.opted_out, opt_out.event_time)
-            for scope, participant, opt_out in known
-            if opt_out.event_time
-        ]
+        notices = [_notice(scope, participant, said) for scope, participant, *said in found]
+        return [notice for notice in notices if notice]
 
     async def finish_opt_outs(self, notices: Sequence[OptOutNotice]) -> None:
         await self._run(
@@ -197,6 +200,18 @@ def _ids(name: str, values: Sequence[str]) -> str:
 
 def _requests(found: Sequence[Row]) -> Mapping[str, Done]:
     return {row[0]: Done(Request(row[0], row[1]), row[2], row[3]) for row in found}
+
+
+def _unsubmitted(row: Row) -> Submission:
+    participant, (scope, *said) = row[4], row[9:]
+    return replace(Submission(*row[:9]), said=_notice(scope, participant, said) if scope else None)
+
+
+def _notice(scope: str, participant: str, said: Sequence[Any]) -> OptOutNotice | None:
+    opt_out = OptOut(*said)
+    if opt_out.event_time is None:
+        return None
+    return OptOutNotice(scope, participant, opt_out.opted_out, opt_out.event_time)
 
 
 def _history(found: Sequence[Row]) -> Mapping[str, Sequence[HistoryItem]]:
