@@ -5,7 +5,8 @@ ParleyError
 │   └── OwnNumber
 ├── NotFound            ── SessionNotFound, NumberNotFound, NoNumber
 ├── AlreadyExists       ── RequestConflict
-└── FailedPrecondition  ── OptedOut, OpenSession, SessionEnded, ClockFixed
+├── FailedPrecondition  ── OptedOut, OpenSession, SessionEnded, ClockFixed
+└── SubmitRefused       ── told to nobody: by the notifier, to us
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ class ClockFixed(FailedPrecondition):
 
     def __init__(self) -> None:
         super().__init__("time can only be skipped where PARLEY_TEST_CLOCK=1")
+
+
+class SubmitRefused(ParleyError):
+    reason = "SUBMIT_REFUSED"
 
 
 REFUSALS: dict[str, type[NoNumber | OwnNumber | RequestConflict | OptedOut | OpenSession | SessionEnded]] = {

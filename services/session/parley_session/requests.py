@@ -36,6 +36,8 @@ from parley_session.wishes import settings_message, wishes_of
 
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 CURSOR = re.compile(r"([0-9]{1,18})-([0-9a-f]{8})-([0-9a-f]{8})")
+SCOPE = re.compile(r"\S{0,64}")
+"""As the notifier takes it."""
 AGENT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 ENDPOINTS = {channel_pb2.CHANNEL_SMS: E164, channel_pb2.CHANNEL_WEB_CHAT: AGENT_NAME}
 KEYWORDS = {
@@ -225,8 +227,8 @@ def number_change(request: number_service_pb2.UpdateNumberRequest) -> tuple[str,
     wishes = wishes_of(number.settings)
     for name, fix in problems(wishes):
         raise InvalidArgument(f"number.settings.{name}: {fix}", field=f"number.settings.{name}")
-    if not _is_id(number.opt_out_scope):
-        problem = f"number.opt_out_scope: at most {MAX_ID} characters, no NUL"
+    if not SCOPE.fullmatch(number.opt_out_scope) or "\x00" in number.opt_out_scope:
+        problem = "number.opt_out_scope: at most 64 characters, no white space, no NUL"
         raise InvalidArgument(problem, field="number.opt_out_scope")
     if number.keywords not in (0, *KeywordMode):
         raise InvalidArgument("number.keywords: write provider, advanced or none", field="number.keywords")

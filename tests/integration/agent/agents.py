@@ -116,9 +116,14 @@ async def desk(
         await pool.close()
 
 
+STRANGERS: set[int] = set()
+"""Zygotes of a stack that stories of other tests share in this process. Kept true by the fixture `strangers`."""
+
+
 def zygotes(of: int | None = None) -> list[psutil.Process]:
     """The zygotes of process `of`, or of this one."""
-    return [child for child in psutil.Process(of).children() if "parley_agent.sandbox" in command(child)]
+    children = psutil.Process(of).children()
+    return [child for child in children if "parley_agent.sandbox" in command(child) and child.pid not in STRANGERS]
 
 
 def command(process: psutil.Process) -> str:

@@ -63,7 +63,7 @@ TAKEN: dict[str, Incoming] = {
     "help that our rules do not know": text("Help me please"),
     "a text of some hours ago": text(age=DAY - HOUR),
     "yes": text("YES"),
-    "a word of the customer's own list": text("HELP", endpoint="+15550177"),
+    "a word of the customer's own list": text("INFO", endpoint="+15550177"),
 }
 
 
@@ -80,7 +80,7 @@ async def test_such_a_text_is_for_the_agent(replica: Replica, rows: Rows, name: 
 @pytest.mark.parametrize(
     ("endpoint", "keywords", "word", "stated", "reason"),
     [
-        (OURS, 2, "STOP", None, ""),
+        (OURS, 2, "QUIT", None, ""),
         (OURS, 2, "halt", Keyword.STOP, "stop"),
         (OURS, 3, "STOP", None, ""),
         (OURS, 1, "halt", Keyword.STOP, "stop"),

@@ -211,6 +211,7 @@ OPT_OUT = {
     "event_time": "2030-01-01T00:00:00Z",
 }  # fmt: skip
 OPT_OUTS = dump({"scope": f"+1555{n % 100 + 1:07d}", "participant": f"+1666{n:07d}", **OPT_OUT} for n in MIXED)
+MOVED = dump({"number": f"+1555{n % 100 + 1:07d}", "scope": "MG1"} for n in MIXED)
 REQUESTS = dump(
     {"id": f"new{n}", "fingerprint": "f", "session_id": identity(2, n), "message_id": identity(4, n)} for n in THREADS
 )
@@ -237,6 +238,7 @@ CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
         {PLACE},
     ),
     "cancel": ((dump({"thread_id": identity(1, n)} for n in THREADS),), {PLACE, "outbox_pkey"}),
+    "moved_numbers": ((MOVED,), {"numbers_pkey"}),
     "write_opt_outs": ((OPT_OUTS,), set()),
     "write_requests": ((REQUESTS,), set()),
     "find_threads": ((dump({"id": identity(1, n)} for n in THREADS),), {"threads_pkey"}),
@@ -248,7 +250,10 @@ CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "history": ((histories(),), {PLACE}),
     "renew_leases": ((turns(lease=20.0),), {"turns_pkey"}),
     "record": ((records(),), {"messages_pkey", "outbox_pkey"}),
-    "take_unsubmitted": ((BATCH,), {"outbox_next_submit_time", "outbox_pkey", "messages_pkey", "threads_pkey"}),
+    "take_unsubmitted": (
+        (BATCH,),
+        {"outbox_next_submit_time", "outbox_pkey", "messages_pkey", "threads_pkey", "opt_outs_pkey"},
+    ),
 }
 
 

@@ -56,7 +56,7 @@ async def test_what_the_notifier_has_stored_does_not_go_with_every_reply(replica
 async def test_a_refusal_that_could_not_be_decided_is_decided_when_it_is_told_again(
     replica: Replica, rows: Rows, database: FreshDatabase
 ) -> None:
-    """The delivery's state is committed first: when the session could not be locked, the state was not news any more."""
+    """The delivery's state is committed first: when the session could not be locked, it was not news any more."""
     await talk(replica, rows)
     refusal = DeliveryRecord(replica.handed_over[-1].message_id, SUPPRESSED, "", 21610, datetime.now(UTC))
     async with await psycopg.AsyncConnection.connect(database.session_url) as somebody:

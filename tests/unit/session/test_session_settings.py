@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -107,4 +108,4 @@ def test_without_wishes_the_defaults_hold() -> None:
 
 
 def test_a_wish_that_a_later_version_stored_is_passed_over() -> None:
-    assert settings_of({"of_tomorrow": 1, "settle": 2}).settle == timedelta(seconds=2)
+    assert settings_of({"of_tomorrow": 1, "greeting": 9, "settle": 2}) == replace(DEFAULTS, settle=timedelta(seconds=2))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import grpc
 
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
-from parley_chassis.errors import Unavailable
+from parley_chassis.errors import Unavailable, is_unavailable
 from parley_chassis.grpc_channel import Replicas
 from parley_chassis.settings import ProcessSettings
+from parley_session.errors import SubmitRefused
 from parley_session.ports import OptOutNotice, Submission
 
 TIMEOUT = 0.6
@@ -29,7 +30,11 @@ class GrpcNotifier:
         try:
             await self._replicas.call(lambda stub: stub.Submit, request, timeout=TIMEOUT)
         except grpc.aio.AioRpcError as error:
-            raise Unavailable(f"the notifier did not take the messages ({error.code().name})") from None
+            name = error.code().name
+            if is_unavailable(error):
+                raise Unavailable(f"the notifier did not take the messages ({name})") from None
+            # Something in them is to blame: the batch is worth another try in parts.
+            raise SubmitRefused(f"the notifier refuses the messages ({name})") from None
 
     async def close(self) -> None:
         await self._replicas.close()

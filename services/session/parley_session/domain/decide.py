@@ -126,8 +126,9 @@ def _receive(machine: Machine, event: Receive) -> None:
 
 
 def _confirm(machine: Machine, text: Receive) -> None:
-    """Only of keywords it matters when exactly they came. What the text was taken for when it came, it stays."""
-    keyword = machine.draft.thread.opt_out.heard_from(text.source_id)
+    """Only of keywords it matters when exactly they came, and of texts found in the list what the provider took them for
+    all the same. What a text was stored as, it stays."""
+    keyword = machine.draft.thread.opt_out.heard_from(text.source_id) or text.stated
     if keyword and text.receive_time:
         _hear(machine, keyword, _said_at(text, machine.draft.context), text.source_id)
 

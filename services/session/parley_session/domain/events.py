@@ -28,7 +28,8 @@ class Receive:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """A text that is stored already was found in the provider's list, which knows better when it came."""
+    """A text that is stored already came again: from the provider's list, which knows better when it came, or after it
+    from the webhook, which knows better what it is."""
 
     text: Receive = field(repr=False)
 

@@ -7,6 +7,7 @@ force when it opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -69,8 +70,11 @@ def settings_of(wishes: Wishes) -> SessionSettings:
     """
     if not wishes:
         return DEFAULTS
-    known = {name: (rule, value) for name, value in wishes.items() if (rule := _RULES.get(name))}
-    return SessionSettings(**{name: rule.read(value) for name, (rule, value) in known.items() if rule.fits(value)})
+    known = {}
+    for name, value in wishes.items():
+        with suppress(KeyError, ValueError):
+            known[name] = _RULES[name].read(value)
+    return SessionSettings(**known)
 
 
 def problems(wishes: Wishes) -> list[tuple[str, str]]:

@@ -89,7 +89,7 @@ class ReceiveMessages:
                 continue
             if item.event.source_id not in gathered.sources:
                 events.setdefault(item.key, {}).setdefault(item.event.source_id, item.event)
-            elif thread.opt_out.knows(item.event.source_id) and item.event.fetched:
+            elif item.event.fetched if thread.opt_out.knows(item.event.source_id) else item.event.stated:
                 events.setdefault(item.key, {})[item.event.source_id] = Confirm(item.event)
         decisions = {}
         for key, new in events.items():

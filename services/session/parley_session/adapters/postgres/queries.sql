@@ -193,6 +193,18 @@ FROM canceled o JOIN session.messages m ON m.id = o.message_id JOIN session.thre
 LEFT JOIN session.numbers n ON n.number = t.endpoint
 ORDER BY m.thread_id, m.seq
 
+-- name: moved_numbers
+-- Which of these numbers share opt-outs with others than when their threads were read. The rest stay where they are
+-- until the commit: whoever moves one then takes along what is written now.
+WITH i AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%s::text::jsonb) AS i(number text, scope text)
+), held AS MATERIALIZED (
+  SELECT n.number, n.opt_out_scope FROM session.numbers n WHERE n.number IN (SELECT number FROM i)
+  ORDER BY n.number FOR SHARE OF n
+)
+SELECT held.number FROM held JOIN i USING (number)
+WHERE coalesce(nullif(held.opt_out_scope, ''), held.number) <> i.scope
+
 -- name: write_opt_outs
 -- Threads of one scope share a row that none of their locks covers: each half is replaced by what was said later only.
 INSERT INTO session.opt_outs AS o (scope, participant, stop_time, stop_source, start_time, start_source,
@@ -308,8 +320,10 @@ SELECT m.id::text, m.thread_id::text, m.seq, t.endpoint, t.participant, m.text, 
   coalesce(n.opt_out_scope, ''), o.canceled, p.scope, p.stop_time, p.stop_source, p.start_time, p.start_source
 FROM o JOIN session.messages m ON m.id = o.message_id JOIN session.threads t ON t.id = m.thread_id
 LEFT JOIN session.numbers n ON n.number = t.endpoint
-LEFT JOIN session.opt_outs p ON p.scope = coalesce(nullif(n.opt_out_scope, ''), t.endpoint)
-  AND p.participant = t.participant AND p.next_submit_time IS NOT NULL
+LEFT JOIN LATERAL (
+  SELECT p.* FROM session.opt_outs p
+  WHERE p.scope = coalesce(nullif(n.opt_out_scope, ''), t.endpoint) AND p.participant = t.participant LIMIT 1
+) p ON p.next_submit_time IS NOT NULL
 ORDER BY m.thread_id, m.seq
 
 -- name: take_unsubmitted_opt_outs

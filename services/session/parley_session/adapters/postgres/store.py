@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 import orjson
 import psycopg
 
+from parley_chassis.errors import Unavailable
 from parley_chassis.postgres.pool import Database, Row, Transaction
 from parley_chassis.postgres.queries import load_queries
 from parley_session.adapters.ids import new_id
@@ -19,6 +20,7 @@ from parley_session.domain.effects import Decision, Done
 from parley_session.domain.events import Request
 from parley_session.domain.numbering import Sender
 from parley_session.domain.opt_out import OptOut
+from parley_session.domain.thread import Thread
 from parley_session.ports import (
     Committed,
     Coverage,
@@ -71,15 +73,31 @@ class PostgresBatch:
         return await self._read_locked(keys)
 
     async def commit(self, decisions: Sequence[Decision]) -> Committed:
+        try:
+            return await self._write(decisions)
+        except psycopg.errors.UniqueViolation as error:
+            if error.diag.constraint_name == "requests_pkey":
+                raise RequestTaken from None
+            raise
+
+    async def _write(self, decisions: Sequence[Decision]) -> Committed:
+        await self._hold_scopes([decision.thread for decision in decisions if decision.opt_out_changed])
         await self._transaction.queue(self._queries["write"], _write_parameters(decisions))
         canceled = await self._write_rest(decisions)
         wanted = [_history_row(decision) for decision in decisions if decision.run]
         history = await self._queue("history", rows.dump(wanted)) if wanted else None
-        await self._commit()
+        await self._transaction.commit()
         return Committed(
             _history(await history.fetchall()) if history else {},
             [Submission(*row) for row in await canceled.fetchall()] if canceled else (),
         )
+
+    async def _hold_scopes(self, threads: Sequence[Thread]) -> None:
+        if not threads:
+            return
+        scopes = rows.dump({"number": thread.endpoint, "scope": thread.opt_out_scope} for thread in threads)
+        if await self._transaction.fetch(self._queries["moved_numbers"], (scopes,)):
+            raise Unavailable("a number has been given another opt_out_scope meanwhile; try again", reason="MOVED")
 
     async def _write_rest(self, decisions: Sequence[Decision]) -> Cursor | None:
         """What few decisions ask for; returns where the messages that were taken back will stand."""
@@ -97,14 +115,6 @@ class PostgresBatch:
                 await self._queue(name, rows.dump(parameter))
         canceled = [row for d in decisions for row in rows.cancel_rows(d)]
         return await self._queue("cancel", rows.dump(canceled)) if canceled else None
-
-    async def _commit(self) -> None:
-        try:
-            await self._transaction.commit()
-        except psycopg.errors.UniqueViolation as error:
-            if error.diag.constraint_name == "requests_pkey":
-                raise RequestTaken from None
-            raise
 
     async def _read_locked(self, keys: Sequence[Row]) -> Gathered:
         if not keys:
