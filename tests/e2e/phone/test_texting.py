@@ -139,9 +139,12 @@ async def test_a_participant_who_texts_from_elsewhere_gets_a_phone(
     await expect(phone_of(page, elsewhere).locator(".mine .words")).to_have_text("hello from a terminal")
 
 
-async def test_a_day_that_is_skipped_brings_the_warning(talk_to: NewConversation, open_page: OpenPage) -> None:
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_a_day_that_is_skipped_brings_the_warning(
+    talk_to: NewConversation, open_page: OpenPage, theme: str
+) -> None:
     conversation = await talk_to("answering")
-    page = await open_page(address(conversation))
+    page = await open_page(address(conversation), color_scheme=theme)
     phone = phone_of(page, conversation)
     await text(phone, "I'll think about it")
     await expect(phone.locator(".theirs .state")).to_have_text("delivered")
