@@ -241,6 +241,7 @@ BAD_CALLS: dict[str, tuple[Callable[[Client], object], str]] = {
     "a page of 501": (lambda c: list_messages(c, session_id=ID, page_size=501), "page_size"),
     "a message token that is none": (lambda c: list_messages(c, session_id=ID, page_token="x"), "page_token"),
     "a message token out of range": (lambda c: list_messages(c, session_id=ID, page_token="9" * 30), "page_token"),
+    "a message token beyond all": (lambda c: list_messages(c, session_id=ID, page_token="9" * 5000), "page_token"),
     "a message token in foreign digits": (lambda c: list_messages(c, session_id=ID, page_token="٣"), "page_token"),
     "a session token that is none": (lambda c: list_sessions(c, page_token="x"), "page_token"),
     "sessions by the page of 501": (lambda c: list_sessions(c, page_size=501), "page_size"),

@@ -121,6 +121,10 @@ BAD_CALLS: dict[str, tuple[Callable[[Client], Any], str]] = {
         lambda c: update_number(c, opt_out_scope="\x00", agent="echo"),
         "number.opt_out_scope",
     ),
+    "a scope that the notifier would not take": (
+        lambda c: update_number(c, opt_out_scope="my pool", agent="echo"),
+        "number.opt_out_scope",
+    ),
     "silence of a second": (
         lambda c: update_number(c, "settings", settings=agent_pb2.AgentSettings(inactive_after=Duration(seconds=1))),
         "number.settings.inactive_after",

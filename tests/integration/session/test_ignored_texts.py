@@ -41,6 +41,7 @@ IGNORED: dict[str, tuple[Incoming, str]] = {
     "one of our own numbers": (text(participant=SECOND), "own_number"),
     "a short code": (text(participant="12345"), "no_reply_path"),
     "a name": (text(participant="ParcelShop"), "no_reply_path"),
+    "a stop from a name, which no notifier would take": (text("STOP", participant="Bus 12"), "no_reply_path"),
     "a text of yesterday": (text(age=DAY + HOUR), "too_old"),
     "a text of no time at all": (text(age=NOW - datetime.min.replace(tzinfo=UTC)), "too_old"),
 }

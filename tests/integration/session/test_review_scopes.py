@@ -1,4 +1,4 @@
-"""A number moves into a messaging service while somebody texts STOP to it: the STOP is known where it is, then or now."""
+"""A number moves into a messaging service while somebody texts STOP to it: the STOP is known where the number is."""
 
 from __future__ import annotations
 

@@ -126,8 +126,8 @@ def _receive(machine: Machine, event: Receive) -> None:
 
 
 def _confirm(machine: Machine, text: Receive) -> None:
-    """Only of keywords it matters when exactly they came, and of texts found in the list what the provider took them for
-    all the same. What a text was stored as, it stays."""
+    """It matters when exactly a keyword came, and that it is one, where the list showed it first. What a text was
+    stored as, it stays."""
     keyword = machine.draft.thread.opt_out.heard_from(text.source_id) or text.stated
     if keyword and text.receive_time:
         _hear(machine, keyword, _said_at(text, machine.draft.context), text.source_id)

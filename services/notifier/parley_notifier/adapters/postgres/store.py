@@ -30,11 +30,15 @@ class PostgresBatch:
 
     async def gather(self, wanted: Wanted, *, wait: bool) -> Gathered:
         first = [submission for submission in wanted.submissions if submission.seq == 1]
+        opting = [opt_out.participant for opt_out in wanted.opt_outs]
+        if opting:
+            # All at once, also those of new lanes: two batches that took them by and by would wait in a circle.
+            await self._queue("lock_participants", [*opting, *(submission.participant for submission in first)])
         if first:
             await self._queue("create_lanes", rows.dump_pairs(first))
         threads = {*wanted.deliveries.values(), *(submission.thread_id for submission in wanted.submissions)}
-        if wanted.opt_outs:
-            threads |= await self._lanes_of([opt_out.participant for opt_out in wanted.opt_outs])
+        if opting:
+            threads |= {row[0] for row in await self._fetch("find_lanes", opting)}
             # One lane that is left out would be one that goes on.
             wait = True
         lanes = (rows.ids(threads), rows.ids(wanted.reported))
@@ -52,11 +56,6 @@ class PostgresBatch:
             found = await self._fetch("read_opt_outs", rows.dump_keys(moving))
             gathered.opt_outs |= {(row[0], row[1]): OptOut(*row) for row in found}
         return gathered
-
-    async def _lanes_of(self, participants: list[str]) -> set[str]:
-        """All their lanes; they get no other until this transaction ends."""
-        await self._queue("lock_participants", participants)
-        return {row[0] for row in await self._fetch("find_lanes", participants)}
 
     async def gather_due(self, limit: int, thread_ids: Collection[str]) -> Gathered:
         due = {row[0] for row in await self._fetch("lock_due_lanes", limit, rows.ids(thread_ids))}
