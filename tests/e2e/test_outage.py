@@ -1,4 +1,4 @@
-"""An outage of ours ends nobody's session: before the end, Twilio's own list is asked for a reply that we missed (S8)."""
+"""An outage of ours ends no session: before the end, Twilio's own list is asked for a reply that we missed (S8)."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import pytest
 from parley.channel.v1.channel_pb2 import CHANNEL_SMS
 from parley.session.v1 import session_pb2
 from parley_notifier.adapters.postgres.store import PostgresCoverage
+from parley_notifier.domain.coverage import TRIES
 from parley_simulator.simulator import Simulator
 from tests.databases import FreshDatabase
 from tests.integration.notifier.conftest import SENDER, Rows, Start, eventually
@@ -147,7 +148,31 @@ async def test_a_text_that_the_session_service_could_not_store_is_not_covered(
     assert [message.source_id for message in session.received].count(good) == 1
 
 
-@pytest.mark.parametrize("outcome", ["ACCEPTED", "DUPLICATE", "IGNORED", "UNKNOWN_NUMBER", "INVALID"])
+async def test_a_text_that_can_never_be_stored_does_not_hold_up_the_others_for_ever(
+    start: Start, session: SessionPeer, twilio: TwilioPeer
+) -> None:
+    bad = twilio.text("bad")
+    session.outcomes[bad] = session_pb2.ReceiveResult.OUTCOME_FAILED
+    async with start(twilio_url=twilio.url, **OFTEN):
+        await session.wait_until(lambda: bool(session.covered_times))
+    assert session.texts() == ["bad"] * TRIES
+
+
+async def test_a_text_to_a_number_that_is_not_registered_yet_is_handed_over_when_it_is(
+    start: Start, session: SessionPeer, twilio: TwilioPeer
+) -> None:
+    early = twilio.text("early")
+    session.outcomes[early] = session_pb2.ReceiveResult.OUTCOME_UNKNOWN_NUMBER
+    async with start(twilio_url=twilio.url, **OFTEN):
+        await session.wait_until(lambda: len(session.texts()) >= 2 and bool(session.covered_times))
+        del session.outcomes[early]
+        handed = len(session.texts())
+        await session.wait_until(lambda: len(session.texts()) > handed)
+        await twilio.wait_for_lists(len(twilio.asked) + 2)
+    assert set(session.texts()) == {"early"}
+
+
+@pytest.mark.parametrize("outcome", ["ACCEPTED", "DUPLICATE", "IGNORED", "INVALID"])
 async def test_a_text_that_is_settled_is_covered(
     outcome: str, start: Start, session: SessionPeer, twilio: TwilioPeer
 ) -> None:

@@ -10,6 +10,7 @@ from parley_notifier.domain.coverage import (
     Coverage,
     InboundText,
     KnownSids,
+    Tries,
     Turn,
 )
 
@@ -65,6 +66,19 @@ def test_known_texts_are_forgotten_by_age_and_by_number() -> None:
     known.forget_before(NOW - 20)
     assert [sid in known for sid in ("SM2", "SM3", "SM4")] == [False, True, True]
     assert len(known) == 2
+
+
+def test_a_text_is_tried_so_often_and_no_more() -> None:
+    tries = Tries(limit=3)
+    assert [tries.exhausted([text("SM1")]) for _ in range(3)] == [[], [], [text("SM1")]]
+    assert tries.exhausted([text("SM1")]) == [], "it would have its tries again"
+
+
+def test_each_text_has_tries_of_its_own() -> None:
+    tries = Tries(limit=2)
+    assert tries.exhausted([text("SM1")]) == []
+    assert tries.exhausted([]) == []
+    assert tries.exhausted([text("SM1"), text("SM2")]) == [text("SM1")]
 
 
 def test_no_number_and_no_text_shows_where_one_is_printed() -> None:

@@ -69,7 +69,8 @@ class AgentCalls:
         if isinstance(event, Absence):
             self._attempts[turn.id] -= 1
             gone = now - self._away_since.setdefault(turn.id, now)
-            given_up = gone >= PROTOCOL.away_limit
+            # An end(conv) that nobody waits behind waits for its agent for ever.
+            given_up = gone >= PROTOCOL.away_limit and (turn.kind is not TurnKind.END or bool(self.rows.untaken))
         else:
             self._away_since.pop(turn.id, None)
             given_up = self._attempts[turn.id] == PROTOCOL.attempts

@@ -65,13 +65,23 @@ def test_an_end_is_called_until_it_gets_through(talking: World) -> None:
     assert talking.last_session.state == "{}"
 
 
-def test_an_end_is_given_up_in_silence_when_the_agent_is_away_for_long(talking: World) -> None:
+def test_an_end_waits_for_an_agent_that_is_away_for_however_long(talking: World) -> None:
     talking.be_away(begun(talking.end()))
-    talking.advance(60)
+    talking.advance(3600)
     talking.be_away(begun(talking.poll()))
+    talking.advance(60)
+    talking.answer(begun(talking.poll()))
+    assert not talking.thread.endings
+
+
+def test_an_end_is_given_up_in_silence_when_somebody_waits_behind_it(talking: World) -> None:
+    talking.be_away(begun(talking.end()))
+    talking.receive("anybody?")
+    talking.advance(60)
+    following = begun(talking.be_away(begun(talking.poll())))
     assert list(talking.rows.outcomes.values()) == [TurnOutcome.ANSWERED, TurnOutcome.FALLBACK]
     assert talking.said == ["Hi, who is this?"]
-    assert begun(talking.receive("hello")).turn.kind is TurnKind.START
+    assert (following.turn.kind, [text.text for text in following.texts]) == (TurnKind.START, ["anybody?"])
 
 
 def test_an_end_is_no_turn_of_the_limit() -> None:

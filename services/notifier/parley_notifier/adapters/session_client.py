@@ -35,7 +35,7 @@ HANDED = {
     Outcome.OUTCOME_IGNORED: Handed.STORED,
     Outcome.OUTCOME_DUPLICATE: Handed.KNOWN,
     # Asking again would change nothing.
-    Outcome.OUTCOME_UNKNOWN_NUMBER: Handed.KNOWN,
+    Outcome.OUTCOME_UNKNOWN_NUMBER: Handed.FOREIGN,
     Outcome.OUTCOME_INVALID: Handed.KNOWN,
 }
 

@@ -18,6 +18,8 @@ FURTHEST = 86_400.0
 SKEW = 5.0
 """Twilio's dates are whole seconds of its own clock."""
 KNOWN_SIDS = 100_000
+TRIES = 5
+"""In lists one after the other, before a text is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Handed(Enum):
     """It had missed it."""
     KNOWN = "known"
     """It has it, or wants none of it."""
+    FOREIGN = "foreign"
+    """Its number is not registered. It may be soon, for texts from before."""
     OPEN = "open"
     """Nothing yet."""
 
@@ -91,6 +95,24 @@ class Coverage:
         """All was handed over of a list that was asked for when `asked` was the latest `now`."""
         if asked is not None:
             self.covered_time = asked - self.lag
+
+
+class Tries:
+    """How often each text could not be handed over: one that never can must not hold up all that are waited for."""
+
+    def __init__(self, limit: int = TRIES) -> None:
+        self._limit = limit
+        self._failed: dict[str, int] = {}
+
+    def exhausted(self, texts: Iterable[InboundText]) -> list[InboundText]:
+        """Counts one more failure for each; those that have failed often enough."""
+        hopeless = []
+        for text in texts:
+            self._failed[text.sid] = self._failed.get(text.sid, 0) + 1
+            if self._failed[text.sid] >= self._limit:
+                del self._failed[text.sid]
+                hopeless.append(text)
+        return hopeless
 
 
 class KnownSids:

@@ -12,7 +12,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from parley_chassis.errors import ParleyError, Unavailable
-from parley_notifier.domain.coverage import OVERLAP, SHORT_OVERLAP, Coverage, Handed, InboundText, KnownSids, Turn
+from parley_notifier.domain.coverage import (
+    OVERLAP,
+    SHORT_OVERLAP,
+    Coverage,
+    Handed,
+    InboundText,
+    KnownSids,
+    Tries,
+    Turn,
+)
 from parley_notifier.errors import LeaseLost, NotTaken
 from parley_notifier.handlers.note_trouble import Trouble
 from parley_notifier.ports import CoverageStore, Inbox, Sessions
@@ -45,6 +54,7 @@ class FetchMissed:
         self._owner = owner
         self._pace = pace
         self._known = KnownSids()
+        self._tries = Tries()
         self._trouble = Trouble("fetch_missed")
         self._whole_due = self._next = time.monotonic()
 
@@ -104,12 +114,21 @@ class FetchMissed:
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
             handed = await self._sessions.receive(batch)
-            self._known.add(text for text, how in zip(batch, handed, strict=True) if how is not Handed.OPEN)
+            how = list(zip(batch, handed, strict=True))
+            self._known.add(text for text, outcome in how if outcome in (Handed.STORED, Handed.KNOWN))
             if Handed.STORED in handed:
                 log.warning("missed_texts_fetched", extra={"texts": handed.count(Handed.STORED)})
-            if Handed.OPEN in handed:
-                raise NotTaken("the session service did not take all texts of the list")
+            self._set_aside([text for text, outcome in how if outcome is Handed.OPEN])
             await reading.renew()
+
+    def _set_aside(self, failed: list[InboundText]) -> None:
+        """Raises NotTaken, unless none of them is worth another try."""
+        hopeless = self._tries.exhausted(failed)
+        for text in hopeless:
+            log.error("missed_text_set_aside", extra={"message_sid": text.sid})
+        self._known.add(hopeless)
+        if len(hopeless) < len(failed):
+            raise NotTaken("the session service did not take all texts of the list")
 
     @asynccontextmanager
     async def _turn(self, age: float) -> AsyncIterator[_Reading | None]:

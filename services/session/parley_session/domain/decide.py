@@ -198,7 +198,10 @@ def _conclude(machine: Machine, event: Answer | Failure | Absence) -> None:
                 machine.fire(SessionSymbol.HAND_OFF, event)
         case Absence():
             gone = context.now - (turn.away_since or context.now)
-            machine.fire(TurnSymbol.AWAY if gone < context.protocol.away_limit else TurnSymbol.GIVE_UP)
+            # An end(conv) keeps nobody waiting, unless somebody has written since.
+            patient = turn.kind is TurnKind.END and not machine.draft.texts_wait
+            may_wait = patient or gone < context.protocol.away_limit
+            machine.fire(TurnSymbol.AWAY if may_wait else TurnSymbol.GIVE_UP)
         case Failure():
             machine.fire(TurnSymbol.RETRY if turn.attempt < context.protocol.attempts else TurnSymbol.GIVE_UP)
 

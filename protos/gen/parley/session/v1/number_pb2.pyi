@@ -75,7 +75,7 @@ class Number(_message.Message):
     Empty for a scope of its own.
     """
     sending_paused: _builtins.bool
-    """No text is sent from the number. Texts to it are taken as ever."""
+    """StartSession opens no session from the number. Texts to it are taken and answered as ever."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
