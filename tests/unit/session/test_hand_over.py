@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from parley_chassis.errors import Unavailable
+from parley_session.errors import SubmitRefused
 from parley_session.handlers.hand_over import HandOverBatch
 from parley_session.ports import OptOutNotice, Submission
 
@@ -16,13 +17,16 @@ START = OptOutNotice("+15550100", "+15550111", False, NOON)
 
 
 class Notifier:
-    def __init__(self, *, away: bool = False) -> None:
+    def __init__(self, *, away: bool = False, refuses: bool = False) -> None:
         self.away = away
+        self.refuses = refuses
         self.given: list[tuple[list[str], list[OptOutNotice]]] = []
 
     async def submit(self, submissions: Sequence[Submission], opt_outs: Sequence[OptOutNotice]) -> None:
         if self.away:
             raise Unavailable("away")
+        if self.refuses:
+            raise SubmitRefused("a field does not parse")
         self.given.append(([submission.message_id for submission in submissions], list(opt_outs)))
 
 
@@ -51,6 +55,16 @@ async def test_what_is_in_a_batch_twice_is_said_once() -> None:
     notifier = Notifier()
     await HandOverBatch(notifier, Register())([START, text("m1", START)])  # type: ignore[arg-type]
     assert notifier.given == [(["m1"], [START])]
+
+
+@pytest.mark.parametrize(("items", "told"), [([text("m1")], [["m1"]]), ([text("m1"), text("m2")], [])])
+async def test_a_message_that_is_refused_alone_is_told(
+    items: list[Submission], told: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Several are tried in parts first."""
+    with pytest.raises(SubmitRefused):
+        await HandOverBatch(Notifier(refuses=True), Register())(items)  # type: ignore[arg-type]
+    assert [record.message_ids for record in caplog.records] == told  # type: ignore[attr-defined]
 
 
 async def test_an_opt_out_that_was_not_taken_is_not_finished() -> None:

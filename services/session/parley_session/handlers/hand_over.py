@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
+from parley_session.errors import SubmitRefused
 from parley_session.ports import HandOver, Notifier, OptOutNotice, Submission, ThreadStore
+
+log = logging.getLogger(__name__)
 
 
 class HandOverBatch:
@@ -20,7 +24,13 @@ class HandOverBatch:
         # a text that overtook it would never be sent.
         said = [submission.said for submission in submissions if submission.said]
         opt_outs = list(dict.fromkeys([*(item for item in items if isinstance(item, OptOutNotice)), *said]))
-        await self._notifier.submit(submissions, opt_outs)
+        try:
+            await self._notifier.submit(submissions, opt_outs)
+        except SubmitRefused:
+            if len(items) == 1:
+                # It comes again with growing pauses; somebody has to see why.
+                log.error("hand_over_refused", extra={"message_ids": [text.message_id for text in submissions]})
+            raise
         if opt_outs:
             await self._store.finish_opt_outs(opt_outs)
         return [None] * len(items)

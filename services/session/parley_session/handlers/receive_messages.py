@@ -89,7 +89,7 @@ class ReceiveMessages:
                 continue
             if item.event.source_id not in gathered.sources:
                 events.setdefault(item.key, {}).setdefault(item.event.source_id, item.event)
-            elif item.event.fetched if thread.opt_out.knows(item.event.source_id) else item.event.stated:
+            elif _tells_more(thread, item.event):
                 events.setdefault(item.key, {})[item.event.source_id] = Confirm(item.event)
         decisions = {}
         for key, new in events.items():
@@ -109,6 +109,11 @@ def _is_ours(thread: Thread, event: Receive) -> bool:
         # The provider's times are whole seconds.
         return event.receive_time >= opening.ingest_from.replace(microsecond=0)
     return True
+
+
+def _tells_more(thread: Thread, known: Receive) -> bool:
+    """The provider's list knows better when a keyword came; that a text is one, its webhook may be the first to say."""
+    return known.fetched if thread.opt_out.knows(known.source_id) else known.stated is not None
 
 
 def _results(items: Sequence[Incoming], gathered: Gathered, decisions: dict[ThreadKey, Decision]) -> list[Received]:

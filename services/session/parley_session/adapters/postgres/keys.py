@@ -32,7 +32,7 @@ class PostgresKeyStore:
     async def create_key(
         self, name: str, digest: bytes, permissions: Permissions, lifetime: timedelta | None
     ) -> KeyRecord:
-        now = func.clock_timestamp()
+        now = func.now()  # of the transaction, the same in both columns
         statement = (
             keys.insert()
             .values(
