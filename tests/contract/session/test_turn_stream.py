@@ -162,6 +162,37 @@ async def test_a_server_without_streams_is_called_turn_by_turn_from_then_on(agen
         assert agent.unary == 21, "until it says that it does"
 
 
+async def test_a_stream_that_ends_before_it_says_why_is_one_that_nobody_serves() -> None:
+    """gRPC tells INTERNAL where the end of a call overtakes its UNIMPLEMENTED."""
+
+    async def end_at_once(frames: Frames, context: Any) -> AsyncIterator[agent_pb2.RunTurnsResponse]:
+        await anext(aiter(frames))
+        await context.abort(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 0")
+        yield agent_pb2.RunTurnsResponse()
+
+    agent = with_stream(end_at_once)
+    async with agent_running(agent) as address, calling(address) as agents:
+        await agents.run_turn(a_run(), [])
+    assert agent.unary == 1
+
+
+async def test_a_stream_that_has_served_and_ends_so_has_failed_its_turn() -> None:
+    async def serve_one(frames: Frames, context: Any) -> AsyncIterator[agent_pb2.RunTurnsResponse]:
+        async for frame in frames:
+            for turn in frame.turns:
+                if turn.turn_id == "second":
+                    await context.abort(grpc.StatusCode.INTERNAL, "a fault")
+                outcome = agent_pb2.TurnOutcome(turn_id=turn.turn_id, fence=turn.fence, response=Response(state="{}"))
+                yield agent_pb2.RunTurnsResponse(outcomes=[outcome])
+
+    agent = with_stream(serve_one)
+    async with agent_running(agent) as address, calling(address) as agents:
+        await agents.run_turn(a_run("first"), [])
+        with pytest.raises(AgentFailed):
+            await agents.run_turn(a_run("second"), [])
+    assert agent.unary == 0
+
+
 async def test_turns_are_spread_over_the_servers_of_an_agent(agent: ScriptedAgent) -> None:
     other = ScriptedAgent()
     async with agent_running(agent) as one, agent_running(other) as two, calling(one, two) as agents:

@@ -20,6 +20,7 @@ UNAVAILABLE = grpc.StatusCode.UNAVAILABLE.value[0]
 ABORTED = grpc.StatusCode.ABORTED.value[0]
 DEADLINE_EXCEEDED = grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
 UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED.value[0]
+INTERNAL = grpc.StatusCode.INTERNAL.value[0]
 GRACE = 1.0
 """Seconds by which we outwait the agent server, which keeps the deadline itself."""
 CONNECT_TIMEOUT = 1.0
@@ -54,6 +55,8 @@ class TurnStream:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._suspended_until = 0.0
+        self._is_served = False
+        """Whether an outcome ever came."""
 
     @property
     def up(self) -> bool:
@@ -93,6 +96,9 @@ class TurnStream:
             pass
         except grpc.aio.AioRpcError as error:
             code = error.code().value[0]
+            if code == INTERNAL and not self._is_served:
+                # How a call that nobody serves ends now and then: its end overtakes the reason of it.
+                code = UNIMPLEMENTED
         finally:
             self._suspended_until = time.monotonic() + SUSPENSION
             self._fail_pending(code)
@@ -101,6 +107,7 @@ class TurnStream:
         writer = asyncio.create_task(self._write(call), name="turn_stream_writer")
         try:
             async for frame in call:
+                self._is_served = True
                 for outcome in frame.outcomes:
                     pending = self._pending.get((outcome.turn_id, outcome.fence))
                     if pending and not pending.future.done():
