@@ -16,6 +16,7 @@ from parley_chassis.errors import InvalidArgument
 from parley_chassis.telemetry import TRACEPARENT
 from parley_session.domain.events import HandOffSession, Receive, Request, SendMessage, StartSession
 from parley_session.domain.keywords import Keyword, KeywordMode
+from parley_session.domain.numbering import E164
 from parley_session.domain.settings import problems
 from parley_session.domain.thread import HandOff
 from parley_session.domain.told import Place
@@ -34,7 +35,6 @@ from parley_session.ports import (
 )
 from parley_session.wishes import settings_message, wishes_of
 
-E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 CURSOR = re.compile(r"([0-9]{1,18})-([0-9a-f]{8})-([0-9a-f]{8})")
 SCOPE = re.compile(r"\S{0,64}")
 """As the notifier takes it."""

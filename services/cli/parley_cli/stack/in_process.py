@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -76,7 +77,8 @@ async def running(options: Options, say: Say = lambda _: None) -> AsyncIterator[
         number.friendly_name = options.agent
         say(SERVICES)
         await start_services(stack, layout, simulator.stations)
-        simulator.end_agent.offer(kill_workers)
+        if shutil.which("ps"):  # It finds the workers; where there is none, the phone page shows no such switch.
+            simulator.end_agent.offer(kill_workers)
         api = await stack.enter_async_context(session_api(layout.session, layout.api_key))
         await api.update_number(options.number, options.agent)
         simulator.skip_time.offer(skipping(api))

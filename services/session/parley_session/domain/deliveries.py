@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import TypeVar
 
+from parley_session.domain.effects import MessageKind
+
 FINAL = 5
 """The session API's DeliveryState numbers grow with how far a message got; from here on none replaces another."""
 
@@ -42,3 +44,8 @@ def acceptance_of(state: int) -> Acceptance:
     if state < FINAL:
         return Acceptance.OPEN
     return Acceptance.OPTED_OUT if state == SUPPRESSED else Acceptance.REFUSED
+
+
+def concerns_session(kind: int, state: int) -> bool:
+    """Whether more follows from a message's state than its place in the transcript."""
+    return state == SUPPRESSED or kind == MessageKind.WARNING

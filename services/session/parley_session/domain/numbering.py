@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zlib import crc32
+
+E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 # Country calling codes of one and of two digits; all others have three (ITU-T E.164, assigned codes).
 _ONE = frozenset("17")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from parley_session.domain.draft import Draft
 from parley_session.domain.events import Receive
 from parley_session.domain.keywords import Keyword, KeywordMode, is_toll_free, keyword_of
+from parley_session.domain.numbering import E164
 from parley_session.domain.thread import SMS, Thread
-
-_REPLY_PATH = re.compile(r"\+[1-9][0-9]{1,14}")
 
 
 def keyword_in(draft: Draft, event: Receive) -> Keyword | None:
@@ -38,4 +35,20 @@ def ignore_reason(draft: Draft, event: Receive) -> str:
 
 def _has_reply_path(thread: Thread) -> bool:
     """Who has none is never texted, and has nothing to opt out of."""
-    return _REPLY_PATH.fullmatch(thread.participant) is not None
+    return E164.fullmatch(thread.participant) is not None
+
+
+def is_ours(thread: Thread, event: Receive) -> bool:
+    """Whether our side is registered, and was when the provider got the text."""
+    opening = thread.opening
+    if opening is None:
+        return False
+    if opening.ingest_from and event.fetched and event.receive_time:
+        # The provider's times are whole seconds.
+        return event.receive_time >= opening.ingest_from.replace(microsecond=0)
+    return True
+
+
+def tells_more(thread: Thread, known: Receive) -> bool:
+    """The provider's list knows better when a keyword came; that a text is one, its webhook may be the first to say."""
+    return known.fetched if thread.opt_out.knows(known.source_id) else known.stated is not None

@@ -11,7 +11,7 @@ from parley_session.domain.decide import decide
 from parley_session.domain.effects import Decision
 from parley_session.domain.events import Confirm, Context, Event, Receive
 from parley_session.domain.machine import IllegalTransition
-from parley_session.domain.thread import Thread
+from parley_session.domain.reception import is_ours, tells_more
 from parley_session.handlers.follow_up import FollowUp
 from parley_session.handlers.keep_order import KeepOrder
 from parley_session.ports import Gathered, ThreadKey, ThreadStore
@@ -85,11 +85,11 @@ class ReceiveMessages:
         events: dict[ThreadKey, dict[str, Event]] = {}
         for item in items:
             thread = gathered.threads.get(item.key)
-            if thread is None or not _is_ours(thread, item.event):
+            if thread is None or not is_ours(thread, item.event):
                 continue
             if item.event.source_id not in gathered.sources:
                 events.setdefault(item.key, {}).setdefault(item.event.source_id, item.event)
-            elif _tells_more(thread, item.event):
+            elif tells_more(thread, item.event):
                 events.setdefault(item.key, {})[item.event.source_id] = Confirm(item.event)
         decisions = {}
         for key, new in events.items():
@@ -98,22 +98,6 @@ class ReceiveMessages:
             except IllegalTransition:
                 log.exception("thread_inconsistent", extra={"thread_id": gathered.threads[key].id})
         return decisions
-
-
-def _is_ours(thread: Thread, event: Receive) -> bool:
-    """Whether our side is registered, and was when the provider got the text."""
-    opening = thread.opening
-    if opening is None:
-        return False
-    if opening.ingest_from and event.fetched and event.receive_time:
-        # The provider's times are whole seconds.
-        return event.receive_time >= opening.ingest_from.replace(microsecond=0)
-    return True
-
-
-def _tells_more(thread: Thread, known: Receive) -> bool:
-    """The provider's list knows better when a keyword came; that a text is one, its webhook may be the first to say."""
-    return known.fetched if thread.opt_out.knows(known.source_id) else known.stated is not None
 
 
 def _results(items: Sequence[Incoming], gathered: Gathered, decisions: dict[ThreadKey, Decision]) -> list[Received]:
@@ -128,7 +112,7 @@ def _results(items: Sequence[Incoming], gathered: Gathered, decisions: dict[Thre
         elif message := stored.get(source_id):
             known[source_id] = message.id
             results.append(Received(Outcome.IGNORED if message.ignore_reason else Outcome.ACCEPTED, message.id))
-        elif thread is None or not _is_ours(thread, item.event):
+        elif thread is None or not is_ours(thread, item.event):
             results.append(Received(Outcome.UNKNOWN_NUMBER))
         else:
             results.append(Received(Outcome.FAILED))

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from parley_session.domain.decide import decide
-from parley_session.domain.deliveries import SUPPRESSED, furthest
-from parley_session.domain.effects import Decision, MessageKind
+from parley_session.domain.deliveries import SUPPRESSED, concerns_session, furthest
+from parley_session.domain.effects import Decision
 from parley_session.domain.events import Context, Event, Refusal, TimeOut
 from parley_session.domain.machine import IllegalTransition
 from parley_session.handlers.follow_up import FollowUp
@@ -33,7 +33,7 @@ class RecordDeliveries:
         best = furthest(records, key=lambda record: record.message_id, state=lambda record: record.state)
         recorded = await self._store.record_deliveries(best)
         self._follow_up.tell(one.thread_id for one in recorded)
-        concerning = [r for r in recorded if r.state == SUPPRESSED or r.kind == MessageKind.WARNING]
+        concerning = [one for one in recorded if concerns_session(one.kind, one.state)]
         if concerning:
             await self._decide_all(concerning, {record.message_id: record for record in best})
         return [None] * len(records)
