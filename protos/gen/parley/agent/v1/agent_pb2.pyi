@@ -513,6 +513,7 @@ class AgentSettings(_message.Message):
     TEXT_LIMIT_FIELD_NUMBER: _builtins.int
     REPEAT_LIMIT_FIELD_NUMBER: _builtins.int
     TURN_LIMIT_FIELD_NUMBER: _builtins.int
+    VALIDITY_FIELD_NUMBER: _builtins.int
     greeting: Global___Greeting.ValueType
     """What the agent says first. Default GREETING_GREET."""
     fallback_text: _builtins.str
@@ -545,6 +546,10 @@ class AgentSettings(_message.Message):
     def unengaged_ttl(self) -> _duration_pb2.Duration:
         """How long a session lasts that we opened and nobody answered: 1 min to 365 days, default 30 days."""
 
+    @_builtins.property
+    def validity(self) -> _duration_pb2.Duration:
+        """For how long after it was written a text may still be sent and delivered: 1 min to 10 h, default 4 h."""
+
     def __init__(
         self,
         *,
@@ -560,10 +565,11 @@ class AgentSettings(_message.Message):
         text_limit: _builtins.int | None = ...,
         repeat_limit: _builtins.int | None = ...,
         turn_limit: _builtins.int | None = ...,
+        validity: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_closing_text", b"_closing_text", "_fallback_text", b"_fallback_text", "_repeat_limit", b"_repeat_limit", "_text_limit", b"_text_limit", "_turn_limit", b"_turn_limit", "_warning_text", b"_warning_text", "closing_text", b"closing_text", "fallback_text", b"fallback_text", "grace", b"grace", "inactive_after", b"inactive_after", "repeat_limit", b"repeat_limit", "settle", b"settle", "text_limit", b"text_limit", "turn_limit", b"turn_limit", "unengaged_ttl", b"unengaged_ttl", "warning_text", b"warning_text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_closing_text", b"_closing_text", "_fallback_text", b"_fallback_text", "_repeat_limit", b"_repeat_limit", "_text_limit", b"_text_limit", "_turn_limit", b"_turn_limit", "_warning_text", b"_warning_text", "closing_text", b"closing_text", "fallback_text", b"fallback_text", "grace", b"grace", "inactive_after", b"inactive_after", "repeat_limit", b"repeat_limit", "settle", b"settle", "text_limit", b"text_limit", "turn_limit", b"turn_limit", "unengaged_ttl", b"unengaged_ttl", "validity", b"validity", "warning_text", b"warning_text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_closing_text", b"_closing_text", "_fallback_text", b"_fallback_text", "_repeat_limit", b"_repeat_limit", "_text_limit", b"_text_limit", "_turn_limit", b"_turn_limit", "_warning_text", b"_warning_text", "closing_text", b"closing_text", "fallback_text", b"fallback_text", "grace", b"grace", "greeting", b"greeting", "inactive_after", b"inactive_after", "on_open_session", b"on_open_session", "repeat_limit", b"repeat_limit", "settle", b"settle", "text_limit", b"text_limit", "turn_limit", b"turn_limit", "unengaged_ttl", b"unengaged_ttl", "warning_text", b"warning_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_closing_text", b"_closing_text", "_fallback_text", b"_fallback_text", "_repeat_limit", b"_repeat_limit", "_text_limit", b"_text_limit", "_turn_limit", b"_turn_limit", "_warning_text", b"_warning_text", "closing_text", b"closing_text", "fallback_text", b"fallback_text", "grace", b"grace", "greeting", b"greeting", "inactive_after", b"inactive_after", "on_open_session", b"on_open_session", "repeat_limit", b"repeat_limit", "settle", b"settle", "text_limit", b"text_limit", "turn_limit", b"turn_limit", "unengaged_ttl", b"unengaged_ttl", "validity", b"validity", "warning_text", b"warning_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__closing_text: _TypeAlias = _typing.Literal["closing_text"]  # noqa: Y015
     _WhichOneofArgType__closing_text: _TypeAlias = _typing.Literal["_closing_text", b"_closing_text"]  # noqa: Y015

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/notifier/v1/notifier.proto\x12\x12parley.notifier.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x01\n\nSubmission\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x11\n\tthread_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0e\n\x06sender\x18\x04 \x01(\t\x12\x13\n\x0bparticipant\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x10\n\x08\x63\x61nceled\x18\x07 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\t \x01(\t\x12\x15\n\ropt_out_scope\x18\n \x01(\t\"o\n\x06OptOut\x12\r\n\x05scope\x18\x01 \x01(\t\x12\x13\n\x0bparticipant\x18\x02 \x01(\t\x12\x11\n\topted_out\x18\x03 \x01(\x08\x12.\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\rSubmitRequest\x12\x33\n\x0bsubmissions\x18\x01 \x03(\x0b\x32\x1e.parley.notifier.v1.Submission\x12,\n\x08opt_outs\x18\x02 \x03(\x0b\x32\x1a.parley.notifier.v1.OptOut\"\x10\n\x0eSubmitResponse\"\x90\x01\n\x0e\x44\x65liveryReport\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0bmessage_sid\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\x05\x12\x30\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x17ReportDeliveriesRequest\x12\x33\n\x07reports\x18\x01 \x03(\x0b\x32\".parley.notifier.v1.DeliveryReport\"\x1a\n\x18ReportDeliveriesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/notifier/v1/notifier.proto\x12\x12parley.notifier.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\nSubmission\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x11\n\tthread_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0e\n\x06sender\x18\x04 \x01(\t\x12\x13\n\x0bparticipant\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x10\n\x08\x63\x61nceled\x18\x07 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\t \x01(\t\x12\x15\n\ropt_out_scope\x18\n \x01(\t\x12\x14\n\x0c\x61t_most_once\x18\x0b \x01(\x08\x12/\n\x0b\x65xpire_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"o\n\x06OptOut\x12\r\n\x05scope\x18\x01 \x01(\t\x12\x13\n\x0bparticipant\x18\x02 \x01(\t\x12\x11\n\topted_out\x18\x03 \x01(\x08\x12.\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\rSubmitRequest\x12\x33\n\x0bsubmissions\x18\x01 \x03(\x0b\x32\x1e.parley.notifier.v1.Submission\x12,\n\x08opt_outs\x18\x02 \x03(\x0b\x32\x1a.parley.notifier.v1.OptOut\"\x10\n\x0eSubmitResponse\"\x90\x01\n\x0e\x44\x65liveryReport\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x13\n\x0bmessage_sid\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x12\n\nerror_code\x18\x04 \x01(\x05\x12\x30\n\x0creceive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x17ReportDeliveriesRequest\x12\x33\n\x07reports\x18\x01 \x03(\x0b\x32\".parley.notifier.v1.DeliveryReport\"\x1a\n\x18ReportDeliveriesResponse\"\xc2\x02\n\x04Gate\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x1e.parley.notifier.v1.Gate.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nlost_since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0finbound_covered\x18\x05 \x01(\x08\x12\x18\n\x10outbound_covered\x18\x06 \x01(\x08\x12\x0f\n\x07waiting\x18\x07 \x01(\x03\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_OPEN\x10\x01\x12\x10\n\x0cSTATE_CLOSED\x10\x02\x12\x14\n\x10STATE_RECOVERING\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,17 +33,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.notifier.v1.notifier
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SUBMISSION']._serialized_start=91
-  _globals['_SUBMISSION']._serialized_end=317
-  _globals['_OPTOUT']._serialized_start=319
-  _globals['_OPTOUT']._serialized_end=430
-  _globals['_SUBMITREQUEST']._serialized_start=432
-  _globals['_SUBMITREQUEST']._serialized_end=546
-  _globals['_SUBMITRESPONSE']._serialized_start=548
-  _globals['_SUBMITRESPONSE']._serialized_end=564
-  _globals['_DELIVERYREPORT']._serialized_start=567
-  _globals['_DELIVERYREPORT']._serialized_end=711
-  _globals['_REPORTDELIVERIESREQUEST']._serialized_start=713
-  _globals['_REPORTDELIVERIESREQUEST']._serialized_end=791
-  _globals['_REPORTDELIVERIESRESPONSE']._serialized_start=793
-  _globals['_REPORTDELIVERIESRESPONSE']._serialized_end=819
+  _globals['_SUBMISSION']._serialized_end=388
+  _globals['_OPTOUT']._serialized_start=390
+  _globals['_OPTOUT']._serialized_end=501
+  _globals['_SUBMITREQUEST']._serialized_start=503
+  _globals['_SUBMITREQUEST']._serialized_end=617
+  _globals['_SUBMITRESPONSE']._serialized_start=619
+  _globals['_SUBMITRESPONSE']._serialized_end=635
+  _globals['_DELIVERYREPORT']._serialized_start=638
+  _globals['_DELIVERYREPORT']._serialized_end=782
+  _globals['_REPORTDELIVERIESREQUEST']._serialized_start=784
+  _globals['_REPORTDELIVERIESREQUEST']._serialized_end=862
+  _globals['_REPORTDELIVERIESRESPONSE']._serialized_start=864
+  _globals['_REPORTDELIVERIESRESPONSE']._serialized_end=890
+  _globals['_GATE']._serialized_start=893
+  _globals['_GATE']._serialized_end=1215
+  _globals['_GATE_STATE']._serialized_start=1129
+  _globals['_GATE_STATE']._serialized_end=1215
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -35,6 +36,8 @@ class Submission(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     OPT_OUT_SCOPE_FIELD_NUMBER: _builtins.int
+    AT_MOST_ONCE_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """Required. UUID, the idempotency key: a second submission of the same id changes nothing, but for
     `canceled`, which is remembered.
@@ -56,10 +59,20 @@ class Submission(_message.Message):
     traceparent: _builtins.str
     """W3C trace context of the turn that wrote the text, or empty."""
     opt_out_scope: _builtins.str
-    """The scope of opt-outs that the sender belongs to; empty for the sender alone."""
+    """The scope of opt-outs that the sender belongs to; empty for the sender alone. The sid of a messaging service ("MG...")
+    is named to Twilio beside the sender.
+    """
+    at_most_once: _builtins.bool
+    """The text is not sent a second time where nobody can tell what became of the first: it becomes HELD."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the text was committed."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """From then on the text is of no use: it becomes EXPIRED where it was not sent, and Twilio is told to give it up by
+        then. Not set: ten hours after Twilio has taken it.
+        """
 
     def __init__(
         self,
@@ -74,10 +87,12 @@ class Submission(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         traceparent: _builtins.str = ...,
         opt_out_scope: _builtins.str = ...,
+        at_most_once: _builtins.bool = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canceled", b"canceled", "create_time", b"create_time", "message_id", b"message_id", "opt_out_scope", b"opt_out_scope", "participant", b"participant", "sender", b"sender", "seq", b"seq", "text", b"text", "thread_id", b"thread_id", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_most_once", b"at_most_once", "canceled", b"canceled", "create_time", b"create_time", "expire_time", b"expire_time", "message_id", b"message_id", "opt_out_scope", b"opt_out_scope", "participant", b"participant", "sender", b"sender", "seq", b"seq", "text", b"text", "thread_id", b"thread_id", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -240,3 +255,77 @@ class ReportDeliveriesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportDeliveriesResponse: _TypeAlias = ReportDeliveriesResponse  # noqa: Y015
+
+@_typing.final
+class Gate(_message.Message):
+    """Whether messages are claimed at all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Gate._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Gate._State.ValueType  # 0
+        STATE_OPEN: Gate._State.ValueType  # 1
+        STATE_CLOSED: Gate._State.ValueType  # 2
+        """By CloseGate, until OpenGate."""
+        STATE_RECOVERING: Gate._State.ValueType  # 3
+        """The database is not the one that the last claim was made in, or an earlier state of it: what it has forgotten is
+        being looked for in Twilio's lists. Opens by itself.
+        """
+
+    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    STATE_UNSPECIFIED: Gate.State.ValueType  # 0
+    STATE_OPEN: Gate.State.ValueType  # 1
+    STATE_CLOSED: Gate.State.ValueType  # 2
+    """By CloseGate, until OpenGate."""
+    STATE_RECOVERING: Gate.State.ValueType  # 3
+    """The database is not the one that the last claim was made in, or an earlier state of it: what it has forgotten is
+    being looked for in Twilio's lists. Opens by itself.
+    """
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    LOST_SINCE_FIELD_NUMBER: _builtins.int
+    INBOUND_COVERED_FIELD_NUMBER: _builtins.int
+    OUTBOUND_COVERED_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    state: Global___Gate.State.ValueType
+    reason: _builtins.str
+    """What was given to CloseGate."""
+    inbound_covered: _builtins.bool
+    """While recovering: whether participants' texts of that time have been handed over."""
+    outbound_covered: _builtins.bool
+    """While recovering: whether what was sent in that time is known again."""
+    waiting: _builtins.int
+    """Messages that wait to be sent."""
+    @_builtins.property
+    def change_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it has had this state."""
+
+    @_builtins.property
+    def lost_since(self) -> _timestamp_pb2.Timestamp:
+        """While recovering: from when on Twilio's lists are compared."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___Gate.State.ValueType = ...,
+        reason: _builtins.str = ...,
+        change_time: _timestamp_pb2.Timestamp | None = ...,
+        lost_since: _timestamp_pb2.Timestamp | None = ...,
+        inbound_covered: _builtins.bool = ...,
+        outbound_covered: _builtins.bool = ...,
+        waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "lost_since", b"lost_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "inbound_covered", b"inbound_covered", "lost_since", b"lost_since", "outbound_covered", b"outbound_covered", "reason", b"reason", "state", b"state", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gate: _TypeAlias = Gate  # noqa: Y015

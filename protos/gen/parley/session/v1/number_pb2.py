@@ -26,15 +26,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.agent.v1 import agent_pb2 as parley_dot_agent_dot_v1_dot_agent__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eparley/session/v1/number.proto\x12\x11parley.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bparley/agent/v1/agent.proto\"\xca\x02\n\x06Number\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x08settings\x18\x05 \x01(\x0b\x32\x1e.parley.agent.v1.AgentSettings\x12-\n\x08keywords\x18\x06 \x01(\x0e\x32\x1b.parley.session.v1.Keywords\x12\x15\n\ropt_out_scope\x18\x07 \x01(\t\x12\x16\n\x0esending_paused\x18\x08 \x01(\x08\x12/\n\x0bingest_from\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp*e\n\x08Keywords\x12\x18\n\x14KEYWORDS_UNSPECIFIED\x10\x00\x12\x15\n\x11KEYWORDS_PROVIDER\x10\x01\x12\x15\n\x11KEYWORDS_ADVANCED\x10\x02\x12\x11\n\rKEYWORDS_NONE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eparley/session/v1/number.proto\x12\x11parley.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bparley/agent/v1/agent.proto\"\xe7\x02\n\x06Number\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x08settings\x18\x05 \x01(\x0b\x32\x1e.parley.agent.v1.AgentSettings\x12-\n\x08keywords\x18\x06 \x01(\x0e\x32\x1b.parley.session.v1.Keywords\x12\x15\n\ropt_out_scope\x18\x07 \x01(\t\x12\x16\n\x0esending_paused\x18\x08 \x01(\x08\x12/\n\x0bingest_from\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13segments_per_second\x18\n \x01(\x01*e\n\x08Keywords\x12\x18\n\x14KEYWORDS_UNSPECIFIED\x10\x00\x12\x15\n\x11KEYWORDS_PROVIDER\x10\x01\x12\x15\n\x11KEYWORDS_ADVANCED\x10\x02\x12\x11\n\rKEYWORDS_NONE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.session.v1.number_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_KEYWORDS']._serialized_start=448
-  _globals['_KEYWORDS']._serialized_end=549
+  _globals['_KEYWORDS']._serialized_start=477
+  _globals['_KEYWORDS']._serialized_end=578
   _globals['_NUMBER']._serialized_start=116
-  _globals['_NUMBER']._serialized_end=446
+  _globals['_NUMBER']._serialized_end=475
 # @@protoc_insertion_point(module_scope)

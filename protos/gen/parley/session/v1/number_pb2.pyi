@@ -64,6 +64,7 @@ class Number(_message.Message):
     OPT_OUT_SCOPE_FIELD_NUMBER: _builtins.int
     SENDING_PAUSED_FIELD_NUMBER: _builtins.int
     INGEST_FROM_FIELD_NUMBER: _builtins.int
+    SEGMENTS_PER_SECOND_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     """Required. E.164."""
     agent: _builtins.str
@@ -75,7 +76,11 @@ class Number(_message.Message):
     Empty for a scope of its own.
     """
     sending_paused: _builtins.bool
-    """StartSession opens no session from the number. Texts to it are taken and answered as ever."""
+    """Nothing is sent from the number, from 5 s later at the latest: what is to be sent waits. StartSession opens no
+    session from it. Texts to it are taken and answered as ever.
+    """
+    segments_per_second: _builtins.float
+    """How many segments of texts are sent from the number in a second, at most. 0: as many as the provider takes."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only."""
@@ -106,10 +111,11 @@ class Number(_message.Message):
         opt_out_scope: _builtins.str = ...,
         sending_paused: _builtins.bool = ...,
         ingest_from: _timestamp_pb2.Timestamp | None = ...,
+        segments_per_second: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "ingest_from", b"ingest_from", "settings", b"settings", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "create_time", b"create_time", "ingest_from", b"ingest_from", "keywords", b"keywords", "number", b"number", "opt_out_scope", b"opt_out_scope", "sending_paused", b"sending_paused", "settings", b"settings", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "create_time", b"create_time", "ingest_from", b"ingest_from", "keywords", b"keywords", "number", b"number", "opt_out_scope", b"opt_out_scope", "segments_per_second", b"segments_per_second", "sending_paused", b"sending_paused", "settings", b"settings", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,32 +23,33 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from parley.session.v1 import number_pb2 as parley_dot_session_dot_v1_dot_number__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&parley/session/v1/number_service.proto\x12\x11parley.session.v1\x1a google/protobuf/field_mask.proto\x1a\x1eparley/session/v1/number.proto\"\x88\x01\n\x13UpdateNumberRequest\x12)\n\x06number\x18\x01 \x01(\x0b\x32\x19.parley.session.v1.Number\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"A\n\x14UpdateNumberResponse\x12)\n\x06number\x18\x01 \x01(\x0b\x32\x19.parley.session.v1.Number\"\"\n\x10GetNumberRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\">\n\x11GetNumberResponse\x12)\n\x06number\x18\x01 \x01(\x0b\x32\x19.parley.session.v1.Number\"%\n\x13\x44\x65leteNumberRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteNumberResponse\";\n\x12ListNumbersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x13ListNumbersResponse\x12*\n\x07numbers\x18\x01 \x03(\x0b\x32\x19.parley.session.v1.Number\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x87\x03\n\rNumberService\x12_\n\x0cUpdateNumber\x12&.parley.session.v1.UpdateNumberRequest\x1a\'.parley.session.v1.UpdateNumberResponse\x12V\n\tGetNumber\x12#.parley.session.v1.GetNumberRequest\x1a$.parley.session.v1.GetNumberResponse\x12_\n\x0c\x44\x65leteNumber\x12&.parley.session.v1.DeleteNumberRequest\x1a\'.parley.session.v1.DeleteNumberResponse\x12\\\n\x0bListNumbers\x12%.parley.session.v1.ListNumbersRequest\x1a&.parley.session.v1.ListNumbersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&parley/session/v1/number_service.proto\x12\x11parley.session.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eparley/session/v1/number.proto\"\x88\x01\n\x13UpdateNumberRequest\x12)\n\x06number\x18\x01 \x01(\x0b\x32\x19.parley.session.v1.Number\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"A\n\x14UpdateNumberResponse\x12)\n\x06number\x18\x01 \x01(\x0b\x32\x19.parley.session.v1.Number\"\"\n\x10GetNumberRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\">\n\x11GetNumberResponse\x12)\n\x06number\x18\x01 \x01(\x0b\x32\x19.parley.session.v1.Number\"%\n\x13\x44\x65leteNumberRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteNumberResponse\"n\n\x12ListNumbersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x31\n\rupdated_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x13ListNumbersResponse\x12*\n\x07numbers\x18\x01 \x03(\x0b\x32\x19.parley.session.v1.Number\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x87\x03\n\rNumberService\x12_\n\x0cUpdateNumber\x12&.parley.session.v1.UpdateNumberRequest\x1a\'.parley.session.v1.UpdateNumberResponse\x12V\n\tGetNumber\x12#.parley.session.v1.GetNumberRequest\x1a$.parley.session.v1.GetNumberResponse\x12_\n\x0c\x44\x65leteNumber\x12&.parley.session.v1.DeleteNumberRequest\x1a\'.parley.session.v1.DeleteNumberResponse\x12\\\n\x0bListNumbers\x12%.parley.session.v1.ListNumbersRequest\x1a&.parley.session.v1.ListNumbersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.session.v1.number_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UPDATENUMBERREQUEST']._serialized_start=128
-  _globals['_UPDATENUMBERREQUEST']._serialized_end=264
-  _globals['_UPDATENUMBERRESPONSE']._serialized_start=266
-  _globals['_UPDATENUMBERRESPONSE']._serialized_end=331
-  _globals['_GETNUMBERREQUEST']._serialized_start=333
-  _globals['_GETNUMBERREQUEST']._serialized_end=367
-  _globals['_GETNUMBERRESPONSE']._serialized_start=369
-  _globals['_GETNUMBERRESPONSE']._serialized_end=431
-  _globals['_DELETENUMBERREQUEST']._serialized_start=433
-  _globals['_DELETENUMBERREQUEST']._serialized_end=470
-  _globals['_DELETENUMBERRESPONSE']._serialized_start=472
-  _globals['_DELETENUMBERRESPONSE']._serialized_end=494
-  _globals['_LISTNUMBERSREQUEST']._serialized_start=496
-  _globals['_LISTNUMBERSREQUEST']._serialized_end=555
-  _globals['_LISTNUMBERSRESPONSE']._serialized_start=557
-  _globals['_LISTNUMBERSRESPONSE']._serialized_end=647
-  _globals['_NUMBERSERVICE']._serialized_start=650
-  _globals['_NUMBERSERVICE']._serialized_end=1041
+  _globals['_UPDATENUMBERREQUEST']._serialized_start=161
+  _globals['_UPDATENUMBERREQUEST']._serialized_end=297
+  _globals['_UPDATENUMBERRESPONSE']._serialized_start=299
+  _globals['_UPDATENUMBERRESPONSE']._serialized_end=364
+  _globals['_GETNUMBERREQUEST']._serialized_start=366
+  _globals['_GETNUMBERREQUEST']._serialized_end=400
+  _globals['_GETNUMBERRESPONSE']._serialized_start=402
+  _globals['_GETNUMBERRESPONSE']._serialized_end=464
+  _globals['_DELETENUMBERREQUEST']._serialized_start=466
+  _globals['_DELETENUMBERREQUEST']._serialized_end=503
+  _globals['_DELETENUMBERRESPONSE']._serialized_start=505
+  _globals['_DELETENUMBERRESPONSE']._serialized_end=527
+  _globals['_LISTNUMBERSREQUEST']._serialized_start=529
+  _globals['_LISTNUMBERSREQUEST']._serialized_end=639
+  _globals['_LISTNUMBERSRESPONSE']._serialized_start=641
+  _globals['_LISTNUMBERSRESPONSE']._serialized_end=731
+  _globals['_NUMBERSERVICE']._serialized_start=734
+  _globals['_NUMBERSERVICE']._serialized_end=1125
 # @@protoc_insertion_point(module_scope)

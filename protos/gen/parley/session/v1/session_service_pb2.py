@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.session.v1 import session_pb2 as parley_dot_session_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'parley/session/v1/session_service.proto\x12\x11parley.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fparley/session/v1/session.proto\"M\n\x16ReceiveMessagesRequest\x12\x33\n\x08messages\x18\x01 \x03(\x0b\x32!.parley.session.v1.InboundMessage\"L\n\x17ReceiveMessagesResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .parley.session.v1.ReceiveResult\"M\n\x17RecordDeliveriesRequest\x12\x32\n\x07records\x18\x01 \x03(\x0b\x32!.parley.session.v1.DeliveryRecord\"\x1a\n\x18RecordDeliveriesResponse\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"A\n\x12GetSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Session\"c\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0bparticipant\x18\x03 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x04 \x01(\t\"]\n\x14ListSessionsResponse\x12,\n\x08sessions\x18\x01 \x03(\x0b\x32\x1a.parley.session.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"P\n\x13ListMessagesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x14ListMessagesResponse\x12,\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.parley.session.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x13StartSessionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x13\n\x0bparticipant\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x05 \x01(\t\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\">\n\x14StartSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"_\n\x12SendMessageRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\")\n\x13SendMessageResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\'\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"A\n\x12\x45ndSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Session\"P\n\x15HandOffSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"E\n\x16HandOffSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Session\"*\n\x14ResumeSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"D\n\x15ResumeSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Session\"Y\n\x16TimeOutSessionsRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\x12\x30\n\x0c\x63overed_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x89\x01\n\x17TimeOutSessionsResponse\x12\x0f\n\x07\x64\x65\x63ided\x18\x01 \x01(\x05\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10\x61waited_coverage\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x13WatchSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\x8e\x01\n\x14WatchSessionResponse\x12-\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.SessionH\x00\x12-\n\x07message\x18\x02 \x01(\x0b\x32\x1a.parley.session.v1.MessageH\x00\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\tB\x08\n\x06\x63hange2\xb6\t\n\x0eSessionService\x12h\n\x0fReceiveMessages\x12).parley.session.v1.ReceiveMessagesRequest\x1a*.parley.session.v1.ReceiveMessagesResponse\x12k\n\x10RecordDeliveries\x12*.parley.session.v1.RecordDeliveriesRequest\x1a+.parley.session.v1.RecordDeliveriesResponse\x12_\n\x0cStartSession\x12&.parley.session.v1.StartSessionRequest\x1a\'.parley.session.v1.StartSessionResponse\x12\\\n\x0bSendMessage\x12%.parley.session.v1.SendMessageRequest\x1a&.parley.session.v1.SendMessageResponse\x12Y\n\nEndSession\x12$.parley.session.v1.EndSessionRequest\x1a%.parley.session.v1.EndSessionResponse\x12\x65\n\x0eHandOffSession\x12(.parley.session.v1.HandOffSessionRequest\x1a).parley.session.v1.HandOffSessionResponse\x12\x62\n\rResumeSession\x12\'.parley.session.v1.ResumeSessionRequest\x1a(.parley.session.v1.ResumeSessionResponse\x12h\n\x0fTimeOutSessions\x12).parley.session.v1.TimeOutSessionsRequest\x1a*.parley.session.v1.TimeOutSessionsResponse\x12\x61\n\x0cWatchSession\x12&.parley.session.v1.WatchSessionRequest\x1a\'.parley.session.v1.WatchSessionResponse0\x01\x12Y\n\nGetSession\x12$.parley.session.v1.GetSessionRequest\x1a%.parley.session.v1.GetSessionResponse\x12_\n\x0cListSessions\x12&.parley.session.v1.ListSessionsRequest\x1a\'.parley.session.v1.ListSessionsResponse\x12_\n\x0cListMessages\x12&.parley.session.v1.ListMessagesRequest\x1a\'.parley.session.v1.ListMessagesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'parley/session/v1/session_service.proto\x12\x11parley.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fparley/session/v1/session.proto\"M\n\x16ReceiveMessagesRequest\x12\x33\n\x08messages\x18\x01 \x03(\x0b\x32!.parley.session.v1.InboundMessage\"L\n\x17ReceiveMessagesResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .parley.session.v1.ReceiveResult\"M\n\x17RecordDeliveriesRequest\x12\x32\n\x07records\x18\x01 \x03(\x0b\x32!.parley.session.v1.DeliveryRecord\"\x1a\n\x18RecordDeliveriesResponse\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"A\n\x12GetSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Session\"c\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0bparticipant\x18\x03 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x04 \x01(\t\"]\n\x14ListSessionsResponse\x12,\n\x08sessions\x18\x01 \x03(\x0b\x32\x1a.parley.session.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"P\n\x13ListMessagesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x14ListMessagesResponse\x12,\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.parley.session.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x98\x01\n\x13StartSessionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x13\n\x0bparticipant\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x05 \x01(\t\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\x14\n\x0c\x61t_most_once\x18\x07 \x01(\x08\">\n\x14StartSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"u\n\x12SendMessageRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\x12\x14\n\x0c\x61t_most_once\x18\x05 \x01(\x08\")\n\x13SendMessageResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\'\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"A\n\x12\x45ndSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Session\"P\n\x15HandOffSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"E\n\x16HandOffSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Session\"*\n\x14ResumeSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"D\n\x15ResumeSessionResponse\x12+\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Session\"Y\n\x16TimeOutSessionsRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\x12\x30\n\x0c\x63overed_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x89\x01\n\x17TimeOutSessionsResponse\x12\x0f\n\x07\x64\x65\x63ided\x18\x01 \x01(\x05\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10\x61waited_coverage\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x13WatchSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\x8e\x01\n\x14WatchSessionResponse\x12-\n\x07session\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.SessionH\x00\x12-\n\x07message\x18\x02 \x01(\x0b\x32\x1a.parley.session.v1.MessageH\x00\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\tB\x08\n\x06\x63hange2\xb6\t\n\x0eSessionService\x12h\n\x0fReceiveMessages\x12).parley.session.v1.ReceiveMessagesRequest\x1a*.parley.session.v1.ReceiveMessagesResponse\x12k\n\x10RecordDeliveries\x12*.parley.session.v1.RecordDeliveriesRequest\x1a+.parley.session.v1.RecordDeliveriesResponse\x12_\n\x0cStartSession\x12&.parley.session.v1.StartSessionRequest\x1a\'.parley.session.v1.StartSessionResponse\x12\\\n\x0bSendMessage\x12%.parley.session.v1.SendMessageRequest\x1a&.parley.session.v1.SendMessageResponse\x12Y\n\nEndSession\x12$.parley.session.v1.EndSessionRequest\x1a%.parley.session.v1.EndSessionResponse\x12\x65\n\x0eHandOffSession\x12(.parley.session.v1.HandOffSessionRequest\x1a).parley.session.v1.HandOffSessionResponse\x12\x62\n\rResumeSession\x12\'.parley.session.v1.ResumeSessionRequest\x1a(.parley.session.v1.ResumeSessionResponse\x12h\n\x0fTimeOutSessions\x12).parley.session.v1.TimeOutSessionsRequest\x1a*.parley.session.v1.TimeOutSessionsResponse\x12\x61\n\x0cWatchSession\x12&.parley.session.v1.WatchSessionRequest\x1a\'.parley.session.v1.WatchSessionResponse0\x01\x12Y\n\nGetSession\x12$.parley.session.v1.GetSessionRequest\x1a%.parley.session.v1.GetSessionResponse\x12_\n\x0cListSessions\x12&.parley.session.v1.ListSessionsRequest\x1a\'.parley.session.v1.ListSessionsResponse\x12_\n\x0cListMessages\x12&.parley.session.v1.ListMessagesRequest\x1a\'.parley.session.v1.ListMessagesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,33 +54,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMESSAGESRESPONSE']._serialized_start=778
   _globals['_LISTMESSAGESRESPONSE']._serialized_end=871
   _globals['_STARTSESSIONREQUEST']._serialized_start=874
-  _globals['_STARTSESSIONREQUEST']._serialized_end=1004
-  _globals['_STARTSESSIONRESPONSE']._serialized_start=1006
-  _globals['_STARTSESSIONRESPONSE']._serialized_end=1068
-  _globals['_SENDMESSAGEREQUEST']._serialized_start=1070
-  _globals['_SENDMESSAGEREQUEST']._serialized_end=1165
-  _globals['_SENDMESSAGERESPONSE']._serialized_start=1167
-  _globals['_SENDMESSAGERESPONSE']._serialized_end=1208
-  _globals['_ENDSESSIONREQUEST']._serialized_start=1210
-  _globals['_ENDSESSIONREQUEST']._serialized_end=1249
-  _globals['_ENDSESSIONRESPONSE']._serialized_start=1251
-  _globals['_ENDSESSIONRESPONSE']._serialized_end=1316
-  _globals['_HANDOFFSESSIONREQUEST']._serialized_start=1318
-  _globals['_HANDOFFSESSIONREQUEST']._serialized_end=1398
-  _globals['_HANDOFFSESSIONRESPONSE']._serialized_start=1400
-  _globals['_HANDOFFSESSIONRESPONSE']._serialized_end=1469
-  _globals['_RESUMESESSIONREQUEST']._serialized_start=1471
-  _globals['_RESUMESESSIONREQUEST']._serialized_end=1513
-  _globals['_RESUMESESSIONRESPONSE']._serialized_start=1515
-  _globals['_RESUMESESSIONRESPONSE']._serialized_end=1583
-  _globals['_TIMEOUTSESSIONSREQUEST']._serialized_start=1585
-  _globals['_TIMEOUTSESSIONSREQUEST']._serialized_end=1674
-  _globals['_TIMEOUTSESSIONSRESPONSE']._serialized_start=1677
-  _globals['_TIMEOUTSESSIONSRESPONSE']._serialized_end=1814
-  _globals['_WATCHSESSIONREQUEST']._serialized_start=1816
-  _globals['_WATCHSESSIONREQUEST']._serialized_end=1873
-  _globals['_WATCHSESSIONRESPONSE']._serialized_start=1876
-  _globals['_WATCHSESSIONRESPONSE']._serialized_end=2018
-  _globals['_SESSIONSERVICE']._serialized_start=2021
-  _globals['_SESSIONSERVICE']._serialized_end=3227
+  _globals['_STARTSESSIONREQUEST']._serialized_end=1026
+  _globals['_STARTSESSIONRESPONSE']._serialized_start=1028
+  _globals['_STARTSESSIONRESPONSE']._serialized_end=1090
+  _globals['_SENDMESSAGEREQUEST']._serialized_start=1092
+  _globals['_SENDMESSAGEREQUEST']._serialized_end=1209
+  _globals['_SENDMESSAGERESPONSE']._serialized_start=1211
+  _globals['_SENDMESSAGERESPONSE']._serialized_end=1252
+  _globals['_ENDSESSIONREQUEST']._serialized_start=1254
+  _globals['_ENDSESSIONREQUEST']._serialized_end=1293
+  _globals['_ENDSESSIONRESPONSE']._serialized_start=1295
+  _globals['_ENDSESSIONRESPONSE']._serialized_end=1360
+  _globals['_HANDOFFSESSIONREQUEST']._serialized_start=1362
+  _globals['_HANDOFFSESSIONREQUEST']._serialized_end=1442
+  _globals['_HANDOFFSESSIONRESPONSE']._serialized_start=1444
+  _globals['_HANDOFFSESSIONRESPONSE']._serialized_end=1513
+  _globals['_RESUMESESSIONREQUEST']._serialized_start=1515
+  _globals['_RESUMESESSIONREQUEST']._serialized_end=1557
+  _globals['_RESUMESESSIONRESPONSE']._serialized_start=1559
+  _globals['_RESUMESESSIONRESPONSE']._serialized_end=1627
+  _globals['_TIMEOUTSESSIONSREQUEST']._serialized_start=1629
+  _globals['_TIMEOUTSESSIONSREQUEST']._serialized_end=1718
+  _globals['_TIMEOUTSESSIONSRESPONSE']._serialized_start=1721
+  _globals['_TIMEOUTSESSIONSRESPONSE']._serialized_end=1858
+  _globals['_WATCHSESSIONREQUEST']._serialized_start=1860
+  _globals['_WATCHSESSIONREQUEST']._serialized_end=1917
+  _globals['_WATCHSESSIONRESPONSE']._serialized_start=1920
+  _globals['_WATCHSESSIONRESPONSE']._serialized_end=2062
+  _globals['_SESSIONSERVICE']._serialized_start=2065
+  _globals['_SESSIONSERVICE']._serialized_end=3271
 # @@protoc_insertion_point(module_scope)

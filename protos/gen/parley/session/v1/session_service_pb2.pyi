@@ -255,6 +255,7 @@ class StartSessionRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ENDPOINT_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    AT_MOST_ONCE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required, at most 200 characters. Repeating a call with the same one changes nothing and gives the same answer."""
     agent: _builtins.str
@@ -269,6 +270,8 @@ class StartSessionRequest(_message.Message):
     """
     traceparent: _builtins.str
     """W3C trace context, or empty."""
+    at_most_once: _builtins.bool
+    """The text is not sent a second time where nobody can tell what became of the first: it becomes HELD, a dead letter."""
     def __init__(
         self,
         *,
@@ -278,10 +281,11 @@ class StartSessionRequest(_message.Message):
         text: _builtins.str = ...,
         endpoint: _builtins.str = ...,
         traceparent: _builtins.str = ...,
+        at_most_once: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "endpoint", b"endpoint", "participant", b"participant", "request_id", b"request_id", "text", b"text", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "at_most_once", b"at_most_once", "endpoint", b"endpoint", "participant", b"participant", "request_id", b"request_id", "text", b"text", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -319,6 +323,7 @@ class SendMessageRequest(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    AT_MOST_ONCE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required, at most 200 characters. Repeating a call with the same one changes nothing and gives the same answer."""
     session_id: _builtins.str
@@ -327,6 +332,8 @@ class SendMessageRequest(_message.Message):
     """Required. 1 to 1600 characters."""
     traceparent: _builtins.str
     """W3C trace context, or empty."""
+    at_most_once: _builtins.bool
+    """As in StartSessionRequest."""
     def __init__(
         self,
         *,
@@ -334,10 +341,11 @@ class SendMessageRequest(_message.Message):
         session_id: _builtins.str = ...,
         text: _builtins.str = ...,
         traceparent: _builtins.str = ...,
+        at_most_once: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "session_id", b"session_id", "text", b"text", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_most_once", b"at_most_once", "request_id", b"request_id", "session_id", b"session_id", "text", b"text", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
