@@ -176,6 +176,7 @@ def _settings(said: SessionSettings) -> pb.AgentSettings:
         text_limit=said.text_limit,
         repeat_limit=said.repeat_limit,
         turn_limit=said.turn_limit,
+        validity=_duration(said.validity),
     )
 
 

@@ -19,6 +19,7 @@ from parley_session.adapters.agent_client import ANY, GrpcAgents
 from parley_session.adapters.ids import new_id
 from parley_session.adapters.notifier_client import GrpcNotifier
 from parley_session.adapters.postgres.clock import PostgresClock
+from parley_session.adapters.postgres.dead_letters import PostgresDeadLetters
 from parley_session.adapters.postgres.keys import PostgresKeyStore
 from parley_session.adapters.postgres.numbers import PostgresNumberStore
 from parley_session.adapters.postgres.store import PostgresThreadStore
@@ -36,6 +37,7 @@ from parley_session.handlers.meet_agents import MeetAgents
 from parley_session.handlers.receive_messages import Incoming, Received, ReceiveMessages
 from parley_session.handlers.record_deliveries import RecordDeliveries
 from parley_session.handlers.relay_outbox import RelayOutbox
+from parley_session.handlers.retry_dead_letter import RetryDeadLetter
 from parley_session.handlers.run_turns import RunTurns
 from parley_session.handlers.start_sessions import Opening, StartSessions
 from parley_session.handlers.take_requests import Asked, Taken, TakeRequests
@@ -57,6 +59,7 @@ from parley_session.ports import (
 )
 from parley_session.servicer import add_to
 from parley_session.servicer.clock import ClockServicer
+from parley_session.servicer.dead_letters import DeadLetterServicer
 from parley_session.servicer.keys import KeyServicer
 from parley_session.servicer.numbers import NumberServicer
 from parley_session.servicer.sessions import Doors, SessionServicer
@@ -207,8 +210,13 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         doors = machinery.doors(numbers, agents)
         sessions = SessionServicer(doors, store, PostgresTranscripts(slow), watching.watch_session)
         clock = ClockServicer(PostgresClock(slow) if settings.process.test_clock else None)
+        letters = PostgresDeadLetters(slow)
         servicers = add_to(
-            sessions, NumberServicer(numbers, describe.describe), KeyServicer(PostgresKeyStore(slow)), clock
+            sessions,
+            DeadLetterServicer(letters, RetryDeadLetter(letters, machinery.ask.submit)),
+            NumberServicer(numbers, describe.describe),
+            KeyServicer(PostgresKeyStore(slow)),
+            clock,
         )
         address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, servicers))
         # Watches last as long as their sessions: a stop does not wait for them.

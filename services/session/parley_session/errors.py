@@ -3,7 +3,7 @@
 ParleyError
 ├── InvalidArgument     ── a field is missing or malformed; named in the message
 │   └── OwnNumber
-├── NotFound            ── SessionNotFound, NumberNotFound, NoNumber
+├── NotFound            ── SessionNotFound, NumberNotFound, NoNumber, DeadLetterNotFound
 ├── AlreadyExists       ── RequestConflict
 ├── FailedPrecondition  ── OptedOut, OpenSession, SessionEnded, ClockFixed
 └── SubmitRefused       ── told to nobody: by the notifier, to us
@@ -19,6 +19,13 @@ class SessionNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("no session has this session_id", field="session_id")
+
+
+class DeadLetterNotFound(NotFound):
+    reason = "DEAD_LETTER_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("no dead letter has this message_id", field="message_id")
 
 
 class NumberNotFound(NotFound):

@@ -76,6 +76,8 @@ class Submission:
     traceparent: str = ""
     opt_out_scope: str = field(default="", repr=False)
     canceled: bool = False
+    at_most_once: bool = False
+    expire_time: datetime | None = None
     said: OptOutNotice | None = None
     """What the participant had said when the message was committed, for a notifier that may not have heard of it."""
 
@@ -222,6 +224,7 @@ class Number:
     opt_out_scope: str = field(repr=False)
     sending_paused: bool
     ingest_from: datetime
+    segments_per_second: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +237,7 @@ class NumberChange:
     opt_out_scope: str | None = field(default=None, repr=False)
     sending_paused: bool | None = None
     ingest_from: datetime | None = None
+    segments_per_second: float | None = None
 
 
 class NumberStore(Protocol):
@@ -248,7 +252,7 @@ class NumberStore(Protocol):
 
     async def delete_number(self, number: str) -> None: ...
 
-    async def list_numbers(self, limit: int, after: str) -> list[Number]: ...
+    async def list_numbers(self, limit: int, after: str, updated_since: datetime | None = None) -> list[Number]: ...
 
     async def list_agents(self) -> list[str]:
         """Names of the agents that numbers point to, or that web chat has reached."""

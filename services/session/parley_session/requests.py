@@ -50,7 +50,16 @@ MAX_SENT = 1600
 MAX_LIMIT = 1000
 MAX_SKIP = timedelta(days=400)
 MAX_DESTINATION, MAX_REASON = 200, 1000
-NUMBER_FIELDS = ("agent", "settings", "keywords", "opt_out_scope", "sending_paused", "ingest_from")
+NUMBER_FIELDS = (
+    "agent",
+    "settings",
+    "keywords",
+    "opt_out_scope",
+    "sending_paused",
+    "ingest_from",
+    "segments_per_second",
+)
+MAX_RATE = 10_000.0
 MAX_TEXT = 16_384
 DEFAULT_PAGE, MAX_PAGE = 50, 500
 MAX_ID = 200
@@ -109,14 +118,17 @@ def opening(request: session_service_pb2.StartSessionRequest) -> Opening:
     agent, participant = agent_of("agent", request.agent), e164_of("participant", request.participant)
     endpoint = e164_of("endpoint", request.endpoint) if request.endpoint else ""
     text = _sent_text(request.text)
-    made = _request(request.request_id, "start", agent, participant, endpoint, text)
-    return Opening(SenderWanted(agent, participant, endpoint), StartSession(made, text, _trace(request.traceparent)))
+    once = request.at_most_once
+    made = _request(request.request_id, "start", agent, participant, endpoint, text, *_once(once))
+    command = StartSession(made, text, _trace(request.traceparent), once)
+    return Opening(SenderWanted(agent, participant, endpoint), command)
 
 
 def send_message(request: session_service_pb2.SendMessageRequest) -> SendMessage:
     session_id, text = uuid_of("session_id", request.session_id), _sent_text(request.text)
-    made = _request(request.request_id, "send", session_id, text)
-    return SendMessage(made, session_id, text, _trace(request.traceparent))
+    once = request.at_most_once
+    made = _request(request.request_id, "send", session_id, text, *_once(once))
+    return SendMessage(made, session_id, text, _trace(request.traceparent), once)
 
 
 def hand_off_session(request: session_service_pb2.HandOffSessionRequest) -> HandOffSession:
@@ -232,6 +244,9 @@ def number_change(request: number_service_pb2.UpdateNumberRequest) -> tuple[str,
         raise InvalidArgument(problem, field="number.opt_out_scope")
     if number.keywords not in (0, *KeywordMode):
         raise InvalidArgument("number.keywords: write provider, advanced or none", field="number.keywords")
+    if not 0 <= number.segments_per_second <= MAX_RATE:
+        problem = f"number.segments_per_second: write 0 to {MAX_RATE:.0f}; 0 for no limit"
+        raise InvalidArgument(problem, field="number.segments_per_second")
     return identity, NumberChange(
         agent=agent_of("number.agent", number.agent) if "agent" in mask else None,
         wishes=wishes if "settings" in mask else None,
@@ -239,6 +254,7 @@ def number_change(request: number_service_pb2.UpdateNumberRequest) -> tuple[str,
         opt_out_scope=number.opt_out_scope if "opt_out_scope" in mask else None,
         sending_paused=number.sending_paused if "sending_paused" in mask else None,
         ingest_from=_moment(number.ingest_from) if number.HasField("ingest_from") and "ingest_from" in mask else None,
+        segments_per_second=number.segments_per_second if "segments_per_second" in mask else None,
     )
 
 
@@ -253,6 +269,7 @@ def number_message(number: Number) -> number_pb2.Number:
         opt_out_scope=number.opt_out_scope,
         sending_paused=number.sending_paused,
         ingest_from=timestamp(number.ingest_from),
+        segments_per_second=number.segments_per_second,
     )
 
 
@@ -344,6 +361,15 @@ def _sent_text(text: str) -> str:
     if not text.strip() or len(text) > MAX_SENT:
         raise InvalidArgument(f"text: write 1 to {MAX_SENT} characters", field="text")
     return _storable(text)
+
+
+def _once(at_most_once: bool) -> tuple[str, ...]:
+    # Nothing for what was the only way before: a request that is repeated after an update is still the same.
+    return ("at_most_once",) if at_most_once else ()
+
+
+def since_of(written: Timestamp) -> datetime | None:
+    return _moment(written) if written.ByteSize() else None
 
 
 def _request(request_id: str, *content: str) -> Request:

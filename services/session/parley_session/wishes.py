@@ -13,7 +13,7 @@ from parley.agent.v1 import agent_pb2
 from parley_session.domain.settings import Wishes
 
 ENUMS = ("greeting", "on_open_session")
-DURATIONS = ("settle", "inactive_after", "grace", "unengaged_ttl")
+DURATIONS = ("settle", "inactive_after", "grace", "unengaged_ttl", "validity")
 SCALARS = ("fallback_text", "warning_text", "closing_text", "text_limit", "repeat_limit", "turn_limit")
 
 

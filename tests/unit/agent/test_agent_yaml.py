@@ -36,6 +36,7 @@ def test_every_key_has_its_meaning() -> None:
         text_limit: 20
         repeat_limit: 3
         turn_limit: 40
+        validity: 90m
         limits: {turn_timeout: 1m}
         """
     ) == Profile(
@@ -55,6 +56,7 @@ def test_every_key_has_its_meaning() -> None:
             text_limit=20,
             repeat_limit=3,
             turn_limit=40,
+            validity=5400.0,
         ),
         60.0,
     )

@@ -34,6 +34,7 @@ GOOD: dict[str, list[Any]] = {
     "text_limit": [0, 1, 1000],
     "repeat_limit": [0, 1, 100],
     "turn_limit": [0, 1, 1000],
+    "validity": [60, 10 * HOUR],
 }
 BAD: dict[str, tuple[str, list[Any]]] = {
     "greeting": ("greet, answer or greet_and_answer", [0, 4]),
@@ -48,6 +49,7 @@ BAD: dict[str, tuple[str, list[Any]]] = {
     "text_limit": ("0 to 1000; 0 for no limit", [-1, 1001]),
     "repeat_limit": ("0 to 100; 0 for no limit", [-1, 101]),
     "turn_limit": ("0 to 1000; 0 for no limit", [-1, 1001]),
+    "validity": ("1 minute to 10 hours", [0, 59.999, 10 * HOUR + 1]),
 }
 
 

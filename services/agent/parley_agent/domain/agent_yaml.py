@@ -39,6 +39,7 @@ class SessionSettings:
     """0: no limit, as for the other two."""
     repeat_limit: int | None = None
     turn_limit: int | None = None
+    validity: float | None = None
 
 
 PARSERS: Mapping[str, Callable[[object], object]] = {
@@ -54,6 +55,7 @@ PARSERS: Mapping[str, Callable[[object], object]] = {
     "text_limit": yaml_values.whole(1000),
     "repeat_limit": yaml_values.whole(100),
     "turn_limit": yaml_values.whole(1000),
+    "validity": yaml_values.duration("1m", "10h"),
 }
 """The session settings by their key, which is also the field's name."""
 

@@ -41,7 +41,7 @@ class GrpcNotifier:
 
 
 def _submission(submission: Submission) -> notifier_pb2.Submission:
-    return notifier_pb2.Submission(
+    message = notifier_pb2.Submission(
         message_id=submission.message_id,
         thread_id=submission.thread_id,
         seq=submission.seq,
@@ -51,7 +51,11 @@ def _submission(submission: Submission) -> notifier_pb2.Submission:
         traceparent=submission.traceparent,
         opt_out_scope=submission.opt_out_scope,
         canceled=submission.canceled,
+        at_most_once=submission.at_most_once,
     )
+    if submission.expire_time:
+        message.expire_time.FromDatetime(submission.expire_time)
+    return message
 
 
 def _opt_out(notice: OptOutNotice) -> notifier_pb2.OptOut:

@@ -23,6 +23,7 @@ from parley_session.domain.events import (
     Receive,
     Refusal,
     ResumeSession,
+    RetryMessage,
     SendMessage,
     StartSession,
     TimeOut,
@@ -77,6 +78,8 @@ def _happen(machine: Machine, event: Event) -> None:
             _time_out(machine, event)
         case StartSession():
             _start_session(machine, event)
+        case RetryMessage():
+            _retry_message(machine, event)
         case Confirm():
             _confirm(machine, event.text)
         case Refusal():
@@ -249,8 +252,7 @@ def _start_session(machine: Machine, event: StartSession) -> None:
         raise Refused("NO_NUMBER")
     if thread.from_our_number:
         raise Refused("OWN_NUMBER")
-    if thread.opt_out.opted_out:
-        raise Refused("OPTED_OUT")
+    _refuse_opted_out(thread)
     if thread.session:
         # What the agent wants now counts, not what it wanted when the older session opened.
         match settings_of(thread.opening.wishes).on_open_session:
@@ -261,10 +263,30 @@ def _start_session(machine: Machine, event: StartSession) -> None:
                 return
             case OnOpenSession.SUPERSEDE:
                 _end(machine, Ending(EndReason.SUPERSEDED))
+    _open_outbound(machine, event)
+
+
+def _open_outbound(machine: Machine, event: StartSession | RetryMessage) -> None:
     if machine.draft.texts_wait and machine.draft.is_looping():
         # They would end the session that they are the first texts of.
         machine.draft.ignore_waiting("turn_limit")
     machine.fire(SessionSymbol.OPEN_OUTBOUND, event)
+
+
+def _retry_message(machine: Machine, event: RetryMessage) -> None:
+    thread = machine.draft.thread
+    _refuse_opted_out(thread)
+    if thread.session:
+        machine.fire(SessionSymbol.SEND, event)
+    elif thread.opening is None:
+        raise Refused("NO_NUMBER")
+    else:
+        _open_outbound(machine, event)
+
+
+def _refuse_opted_out(thread: Thread) -> None:
+    if thread.opt_out.opted_out:
+        raise Refused("OPTED_OUT")
 
 
 def _command(machine: Machine, event: SendMessage | HandOffSession | ResumeSession | EndSession) -> None:
@@ -276,8 +298,7 @@ def _command(machine: Machine, event: SendMessage | HandOffSession | ResumeSessi
         raise Refused("SESSION_ENDED")
     match event:
         case SendMessage():
-            if thread.opt_out.opted_out:
-                raise Refused("OPTED_OUT")
+            _refuse_opted_out(thread)
             machine.fire(SessionSymbol.SEND, event)
         case HandOffSession() if thread.phase is Phase.OPEN:
             _drop_turn(machine)

@@ -193,15 +193,36 @@ class Draft:
             self._ignore.append(Ignore(taken + 1, self._stored_inbound, reason))
         self._take(last)
 
-    def say(self, text: str, kind: MessageKind, session: Session, traceparent: str, turn_id: str | None = None) -> str:
+    def say(
+        self,
+        text: str,
+        kind: MessageKind,
+        session: Session,
+        traceparent: str,
+        turn_id: str | None = None,
+        *,
+        at_most_once: bool = False,
+    ) -> str:
         """Appends an outbound text to the thread, in as many messages as it takes; returns the last one's id."""
         message_id = ""
+        expire_time = self.context.now + session.settings.validity
         for part in split(text) if self.thread.channel == SMS else whole(text):
             thread = self.thread
             position, seq = thread.last_position + 1, thread.last_seq + 1
             message_id = self.context.new_id()
             self._outbound.append(
-                OutboundMessage(message_id, session.id, turn_id, position, seq, part, kind, traceparent)
+                OutboundMessage(
+                    message_id,
+                    session.id,
+                    turn_id,
+                    position,
+                    seq,
+                    part,
+                    kind,
+                    traceparent,
+                    at_most_once,
+                    expire_time,
+                )
             )
             self.thread = replace(thread, last_position=position, last_seq=seq)
         return message_id

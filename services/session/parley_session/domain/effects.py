@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
 
 from parley_session.domain.events import Request
@@ -56,6 +57,10 @@ class OutboundMessage:
     text: str = field(repr=False)
     kind: MessageKind = MessageKind.REPLY
     traceparent: str = ""
+    at_most_once: bool = False
+    """Rather not sent at all than perhaps twice."""
+    expire_time: datetime | None = None
+    """When it is of no use any more, on the real clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ class StartSession:
     request: Request
     text: str = field(repr=False)
     traceparent: str = ""
+    at_most_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,17 @@ class SendMessage:
     session_id: str
     text: str = field(repr=False)
     traceparent: str = ""
+    at_most_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryMessage:
+    """A person has a text sent again that did not get there: in the open session, or in one that it opens."""
+
+    request: Request
+    text: str = field(repr=False)
+    traceparent: str = ""
+    at_most_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,7 @@ class Refusal:
 
 
 Result = Answer | Failure | Absence
-Command = StartSession | SendMessage | EndSession | HandOffSession | ResumeSession
+Command = StartSession | SendMessage | RetryMessage | EndSession | HandOffSession | ResumeSession
 Event = Receive | Confirm | Wake | Result | Command | TimeOut | Refusal
 
 

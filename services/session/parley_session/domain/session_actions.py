@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from parley_session.domain.draft import Draft
 from parley_session.domain.effects import MessageKind
-from parley_session.domain.events import Answer, HandOffSession, Receive, SendMessage, StartSession
+from parley_session.domain.events import Answer, HandOffSession, Receive, RetryMessage, SendMessage, StartSession
 from parley_session.domain.settings import settings_of
 from parley_session.domain.thread import SMS, HandOff, Session
 from parley_session.domain.time_out import Defer, Ending
@@ -34,7 +34,7 @@ def open_session(draft: Draft, event: object) -> None:
     draft.adopt_waiting(session.id)
 
 
-def open_outbound(draft: Draft, event: StartSession) -> None:
+def open_outbound(draft: Draft, event: StartSession | RetryMessage) -> None:
     """A text of ours opens a session. Texts that no turn has taken are its participant's first."""
     first = draft.first_waiting if draft.texts_wait else draft.thread.last_position + 1
     session = replace(_new_session(draft, first), outbound=True)
@@ -45,11 +45,11 @@ def open_outbound(draft: Draft, event: StartSession) -> None:
         _engage(draft)
 
 
-def send_opening(draft: Draft, event: StartSession) -> None:
+def send_opening(draft: Draft, event: StartSession | RetryMessage) -> None:
     _send(draft, event, MessageKind.OPENING)
 
 
-def send_of_person(draft: Draft, event: SendMessage) -> None:
+def send_of_person(draft: Draft, event: SendMessage | RetryMessage) -> None:
     _send(draft, event, MessageKind.PERSON)
 
 
@@ -102,10 +102,10 @@ def end(draft: Draft, event: Ending) -> None:
     )
 
 
-def _send(draft: Draft, event: StartSession | SendMessage, kind: MessageKind) -> None:
+def _send(draft: Draft, event: StartSession | SendMessage | RetryMessage, kind: MessageKind) -> None:
     draft.touch()
     session = draft.session
-    message_id = draft.say(event.text, kind, session, event.traceparent)
+    message_id = draft.say(event.text, kind, session, event.traceparent, at_most_once=event.at_most_once)
     draft.finish_request(event.request, session.id, message_id)
 
 

@@ -53,6 +53,8 @@ class SessionSettings:
     """In five minutes."""
     turn_limit: int = 30
     """In ten minutes."""
+    validity: timedelta = timedelta(hours=4)
+    """For how long a text may still be sent and delivered."""
 
 
 DEFAULTS = SessionSettings()
@@ -123,4 +125,5 @@ _RULES: Mapping[str, _Rule] = {
     "text_limit": _count(1000),
     "repeat_limit": _count(100),
     "turn_limit": _count(1000),
+    "validity": _duration(MINUTE, 10 * HOUR, "write 1 minute to 10 hours"),
 }

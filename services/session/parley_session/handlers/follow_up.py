@@ -63,5 +63,7 @@ def _submissions(decision: Decision) -> Iterator[Submission]:
             message.text,
             message.traceparent,
             scope,
+            at_most_once=message.at_most_once,
+            expire_time=message.expire_time,
             said=said,
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from parley_session.domain.decide import Refused, decide
 from parley_session.domain.effects import Decision, Done
-from parley_session.domain.events import Command, Context, SendMessage, StartSession
+from parley_session.domain.events import Command, Context, RetryMessage, SendMessage, StartSession
 from parley_session.handlers.follow_up import FollowUp
 from parley_session.ports import Gathered, RequestTaken, ThreadKey, ThreadStore
 
@@ -82,7 +82,7 @@ class TakeRequests:
         return decision.done[0] if decision.done else None
 
 
-_Identified = StartSession | SendMessage
+_Identified = StartSession | SendMessage | RetryMessage
 
 
 def _independent(waiting: Mapping[int, Asked]) -> list[int]:

@@ -57,7 +57,8 @@ class NumberServicer(number_service_pb2_grpc.NumberServiceServicer):
         self, request: number_service_pb2.ListNumbersRequest, context: Context
     ) -> number_service_pb2.ListNumbersResponse:
         size = requests.page_size(request.page_size)
-        found = await self._numbers.list_numbers(size + 1, requests.number_of(request.page_token))
+        after, since = requests.number_of(request.page_token), requests.since_of(request.updated_since)
+        found = await self._numbers.list_numbers(size + 1, after, since)
         return number_service_pb2.ListNumbersResponse(
             numbers=[requests.number_message(number) for number in found[:size]],
             next_page_token=found[size - 1].number if len(found) > size else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, func, select, text, union
@@ -26,6 +27,7 @@ _NUMBER = (
     _COLUMNS.opt_out_scope,
     _COLUMNS.sending_paused,
     _COLUMNS.ingest_from,
+    _COLUMNS.segments_per_second,
 )
 # What participants have said in the number's old scope counts for its new one, as far as they said it later.
 # In the order in which batches write opt-outs.
@@ -81,8 +83,10 @@ class PostgresNumberStore:
         async with self._engine.begin() as connection:
             await connection.execute(tables.numbers.delete().where(_COLUMNS.number == number))
 
-    async def list_numbers(self, limit: int, after: str) -> list[Number]:
+    async def list_numbers(self, limit: int, after: str, updated_since: datetime | None = None) -> list[Number]:
         statement = select(*_NUMBER).where(tables.numbers.c.number > after).order_by(tables.numbers.c.number)
+        if updated_since:
+            statement = statement.where(_COLUMNS.update_time >= updated_since)
         async with self._engine.connect() as connection:
             return [_number(row) for row in await connection.execute(statement.limit(limit))]
 
@@ -105,10 +109,8 @@ class PostgresNumberStore:
 
 
 def _number(row: Sequence[Any]) -> Number:
-    number, agent, create_time, update_time, wishes, keywords, scope, sending_paused, ingest_from = row
-    return Number(
-        number, agent, create_time, update_time, wishes, KeywordMode(keywords), scope, sending_paused, ingest_from
-    )
+    number, agent, create_time, update_time, wishes, keywords, *rest = row
+    return Number(number, agent, create_time, update_time, wishes, KeywordMode(keywords), *rest)
 
 
 def _values(change: NumberChange) -> dict[str, Any]:
@@ -119,5 +121,6 @@ def _values(change: NumberChange) -> dict[str, Any]:
         "opt_out_scope": change.opt_out_scope,
         "sending_paused": change.sending_paused,
         "ingest_from": change.ingest_from,
+        "segments_per_second": change.segments_per_second,
     }
     return {name: value for name, value in values.items() if value is not None}

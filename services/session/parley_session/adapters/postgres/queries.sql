@@ -152,13 +152,14 @@ WITH threads AS (
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, session_id uuid, turn_id uuid,
     position bigint, direction smallint, text text, media_urls jsonb, seq bigint, delivery_state smallint,
     source_id text, ignore_reason text, kind smallint, traceparent text)
-  RETURNING id, direction, source_id, delivery_state
+  RETURNING id, direction, source_id
 ), sources AS (
   INSERT INTO session.sources (source_id, message_id) SELECT source_id, id FROM messages WHERE direction = 1
 )
 -- Whoever commits a message hands it over at once; a message still here after five seconds lost its sender.
-INSERT INTO session.outbox (message_id, next_submit_time)
-SELECT id, clock_timestamp() + interval '5 seconds' FROM messages WHERE delivery_state = 1
+INSERT INTO session.outbox (message_id, next_submit_time, at_most_once, expire_time)
+SELECT i.id, clock_timestamp() + interval '5 seconds', i.at_most_once, i.expire_time
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, at_most_once boolean, expire_time timestamptz)
 
 -- name: attach
 -- Texts that waited for a session to open, and what was ignored behind them. What was ignored in a session stays there.
@@ -185,10 +186,10 @@ WITH i AS MATERIALIZED (
   ORDER BY o.message_id FOR UPDATE OF o
 ), canceled AS (
   UPDATE session.outbox o SET canceled = true, next_submit_time = clock_timestamp() + interval '5 seconds'
-  FROM doomed WHERE o.message_id = doomed.message_id RETURNING o.message_id
+  FROM doomed WHERE o.message_id = doomed.message_id RETURNING o.message_id, o.at_most_once, o.expire_time
 )
 SELECT m.id::text, m.thread_id::text, m.seq, t.endpoint, t.participant, m.text, m.traceparent,
-  coalesce(n.opt_out_scope, ''), true
+  coalesce(n.opt_out_scope, ''), true, o.at_most_once, o.expire_time
 FROM canceled o JOIN session.messages m ON m.id = o.message_id JOIN session.threads t ON t.id = m.thread_id
 LEFT JOIN session.numbers n ON n.number = t.endpoint
 ORDER BY m.thread_id, m.seq
@@ -279,6 +280,12 @@ WITH i AS MATERIALIZED (
   WHERE m.direction = 2
     AND (least(i.state, 5) > least(m.delivery_state, 5) OR (i.again AND i.state = m.delivery_state))
   ORDER BY m.id FOR UPDATE OF m
+), dead AS (
+  -- Undelivered, failed, expired, held: for a person to decide about.
+  INSERT INTO session.dead_letters (message_id, thread_id, session_id, create_time)
+  SELECT m.id, m.thread_id, m.session_id, m.create_time FROM locked l JOIN session.messages m USING (id)
+  WHERE l.state IN (6, 7, 10, 11)
+  ON CONFLICT (message_id) DO NOTHING
 )
 UPDATE session.messages m SET delivery_state = l.state, delivery_error = l.error,
   source_id = coalesce(l.source_id, m.source_id)
@@ -314,10 +321,10 @@ WITH due AS MATERIALIZED (
 ), o AS (
   UPDATE session.outbox o SET submits = o.submits + 1,
     next_submit_time = clock_timestamp() + least(interval '5 seconds' * 2 ^ least(o.submits, 10), interval '2 minutes')
-  FROM due WHERE o.message_id = due.message_id RETURNING o.message_id, o.canceled
+  FROM due WHERE o.message_id = due.message_id RETURNING o.message_id, o.canceled, o.at_most_once, o.expire_time
 )
 SELECT m.id::text, m.thread_id::text, m.seq, t.endpoint, t.participant, m.text, m.traceparent,
-  coalesce(n.opt_out_scope, ''), o.canceled, p.scope, p.stop_time, p.stop_source, p.start_time, p.start_source
+  coalesce(n.opt_out_scope, ''), o.canceled, o.at_most_once, o.expire_time, p.scope, p.stop_time, p.stop_source, p.start_time, p.start_source
 FROM o JOIN session.messages m ON m.id = o.message_id JOIN session.threads t ON t.id = m.thread_id
 LEFT JOIN session.numbers n ON n.number = t.endpoint
 LEFT JOIN LATERAL (

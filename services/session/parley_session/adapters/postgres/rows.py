@@ -221,6 +221,10 @@ def outbound_row(thread: Thread, message: OutboundMessage) -> dict[str, Any]:
     }
 
 
+def outbox_row(message: OutboundMessage) -> dict[str, Any]:
+    return {"id": message.id, "expire_time": message.expire_time, "at_most_once": message.at_most_once}
+
+
 def attach_row(decision: Decision) -> dict[str, Any] | None:
     for session in decision.sessions:
         if session.id == decision.attach:

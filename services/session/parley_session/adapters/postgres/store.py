@@ -20,7 +20,7 @@ from parley_session.domain.effects import Decision, Done
 from parley_session.domain.events import Request
 from parley_session.domain.numbering import Sender
 from parley_session.domain.opt_out import OptOut
-from parley_session.domain.thread import Thread
+from parley_session.domain.thread import SMS, Thread
 from parley_session.ports import (
     Committed,
     Coverage,
@@ -213,8 +213,8 @@ def _requests(found: Sequence[Row]) -> Mapping[str, Done]:
 
 
 def _unsubmitted(row: Row) -> Submission:
-    participant, (scope, *said) = row[4], row[9:]
-    return replace(Submission(*row[:9]), said=_notice(scope, participant, said) if scope else None)
+    participant, (scope, *said) = row[4], row[11:]
+    return replace(Submission(*row[:11]), said=_notice(scope, participant, said) if scope else None)
 
 
 def _notice(scope: str, participant: str, said: Sequence[Any]) -> OptOutNotice | None:
@@ -237,8 +237,8 @@ def _gathered(
     return Gathered(now, by_key, sources or {}, people_now, requests or {})
 
 
-def _write_parameters(decisions: Sequence[Decision]) -> tuple[str, str, str, str]:
-    """The parameters of `write`: threads, sessions, turns, messages."""
+def _write_parameters(decisions: Sequence[Decision]) -> tuple[str, str, str, str, str]:
+    """The parameters of `write`: threads, sessions, turns, messages, and those to hand over."""
     messages = [rows.inbound_row(d.thread.id, message) for d in decisions for message in d.inbound]
     messages += [rows.outbound_row(d.thread, message) for d in decisions for message in d.outbound]
     return (
@@ -246,6 +246,8 @@ def _write_parameters(decisions: Sequence[Decision]) -> tuple[str, str, str, str
         rows.dump(rows.session_row(d.thread, session) for d in decisions for session in d.sessions),
         rows.dump(rows.turn_row(d.thread.id, change) for d in decisions for change in d.turns),
         rows.dump(messages),
+        # Only text messages have deliveries.
+        rows.dump(rows.outbox_row(message) for d in decisions if d.thread.channel == SMS for message in d.outbound),
     )
 
 

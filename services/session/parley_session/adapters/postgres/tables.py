@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     Integer,
     Interval,
     LargeBinary,
@@ -34,6 +35,7 @@ numbers = Table(
     Column("opt_out_scope", Text(collation="C"), nullable=False),
     Column("sending_paused", Boolean, nullable=False),
     Column("ingest_from", Time, nullable=False),
+    Column("segments_per_second", Double, nullable=False),
 )
 
 agents = Table(
@@ -145,6 +147,19 @@ outbox = Table(
     Column("next_submit_time", Time, nullable=False),
     Column("submits", Integer, nullable=False),
     Column("canceled", Boolean, nullable=False),
+    Column("at_most_once", Boolean, nullable=False),
+    Column("expire_time", Time),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("message_id", Id, primary_key=True),
+    Column("thread_id", Id, nullable=False),
+    Column("session_id", Id),
+    Column("create_time", Time, nullable=False),
+    Column("settle_time", Time),
+    Column("retry_id", Id),
 )
 
 clock = Table(

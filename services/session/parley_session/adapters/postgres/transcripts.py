@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
@@ -9,6 +10,26 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from parley_session.adapters.postgres.tables import messages, sessions, threads
 from parley_session.ports import MessageRecord, SessionRecord
+
+MESSAGE = tuple(
+    messages.c[name].label("message_id") if name == "id" else messages.c[name]
+    for name in (
+        "id",
+        "session_id",
+        "thread_id",
+        "position",
+        "direction",
+        "text",
+        "media_urls",
+        "create_time",
+        "seq",
+        "delivery_state",
+        "delivery_error",
+        "ignore_reason",
+        "kind",
+    )
+)
+"""The columns that `message_record` reads."""
 
 
 class PostgresTranscripts:
@@ -37,33 +58,22 @@ class PostgresTranscripts:
     async def list_messages(self, session_id: str, limit: int, after: int) -> list[MessageRecord]:
         m = messages.c
         statement = (
-            select(
-                m.id.label("message_id"),
-                m.session_id,
-                m.thread_id,
-                m.position,
-                m.direction,
-                m.text,
-                m.media_urls,
-                m.create_time,
-                m.seq,
-                m.delivery_state,
-                m.delivery_error,
-                m.ignore_reason,
-                m.kind,
-            )
+            select(*MESSAGE)
             .join(sessions, sessions.c.thread_id == m.thread_id)
             .where(sessions.c.id == session_id, m.session_id == sessions.c.id)
             .where(m.position >= sessions.c.first_position, m.position > after)
             .order_by(m.position)
             .limit(limit)
         )
-        found = [dict(row._mapping) for row in await self._fetch(statement)]
-        return [MessageRecord(**row | {"media_urls": tuple(row["media_urls"] or ())}) for row in found]
+        return [message_record(dict(row._mapping)) for row in await self._fetch(statement)]
 
     async def _fetch(self, statement: Select[Any]) -> list[Row[Any]]:
         async with self._engine.connect() as connection:
             return list((await connection.execute(statement)).all())
+
+
+def message_record(row: Mapping[str, Any]) -> MessageRecord:
+    return MessageRecord(**{**row, "media_urls": tuple(row["media_urls"] or ())})
 
 
 def _sessions() -> Select[Any]:
