@@ -14,6 +14,7 @@ from parley.channel.v1 import channel_pb2
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
 from parley.session.v1 import (
     clock_service_pb2_grpc,
+    dead_letter_service_pb2_grpc,
     number_service_pb2_grpc,
     session_pb2,
     session_service_pb2,
@@ -78,6 +79,7 @@ class Client:
     sessions: session_service_pb2_grpc.SessionServiceAsyncStub
     numbers: number_service_pb2_grpc.NumberServiceAsyncStub
     clock: clock_service_pb2_grpc.ClockServiceAsyncStub
+    dead_letters: dead_letter_service_pb2_grpc.DeadLetterServiceAsyncStub
     _sources: itertools.count[int] = field(default_factory=itertools.count)
 
     async def send(self, participant: str, *texts: str) -> Sequence[session_pb2.ReceiveResult]:
@@ -125,4 +127,5 @@ async def service_running(around: Surroundings, **overrides: object) -> AsyncIte
             session_service_pb2_grpc.SessionServiceStub(channel),
             number_service_pb2_grpc.NumberServiceStub(channel),
             clock_service_pb2_grpc.ClockServiceStub(channel),
+            dead_letter_service_pb2_grpc.DeadLetterServiceStub(channel),
         )

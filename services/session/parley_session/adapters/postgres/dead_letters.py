@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from parley_session.adapters.postgres.tables import dead_letters, messages, sessions, threads
@@ -49,7 +49,7 @@ class PostgresDeadLetters:
             .where(d.message_id == message_id)
             .values(
                 settle_time=func.coalesce(d.settle_time, func.clock_timestamp()),
-                retry_id=func.coalesce(d.retry_id, retry_id),
+                retry_id=func.coalesce(d.retry_id, literal(retry_id, d.retry_id.type)),
             )
             .returning(d.message_id)
         )
