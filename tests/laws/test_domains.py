@@ -21,7 +21,8 @@ WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
 def outside_import(source: Source) -> Iterator[Breach]:
     if not source.is_domain:
         return
-    own_domain = f"parley_{source.path.split('/')[1]}.domain"
+    package = next(part for part in source.path.split("/") if part.startswith("parley_"))
+    own_domain = f"{package}.domain"
     for node in source.nodes:
         for module in _imported(node):
             of_library = module.partition(".")[0] in sys.stdlib_module_names

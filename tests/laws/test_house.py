@@ -58,8 +58,12 @@ def absent_paths(page: str) -> list[str]:
     return [path for path in PATH.findall(page) if not (ROOT / path).exists()]
 
 
+def packages() -> list[Path]:
+    return sorted([*ROOT.glob("services/*/parley_*"), *ROOT.glob("operator/src/parley_*")])
+
+
 def services() -> list[Path]:
-    return [p for p in sorted(ROOT.glob("services/*/parley_*")) if p.parent.name not in NOT_SERVICES]
+    return [package for package in packages() if package.parent.name not in NOT_SERVICES]
 
 
 @pytest.mark.parametrize("package", services(), ids=lambda package: package.name)
@@ -67,7 +71,7 @@ def test_a_service_has_the_standard_files(package: Path) -> None:
     assert missing_files(package) == set()
 
 
-@pytest.mark.parametrize("package", sorted(ROOT.glob("services/*/parley_*")), ids=lambda package: package.name)
+@pytest.mark.parametrize("package", packages(), ids=lambda package: package.name)
 def test_every_folder_of_a_service_is_a_package(package: Path) -> None:
     assert unseen_folders(package) == []
 

@@ -58,6 +58,7 @@ class Batcher(Generic[Item, Result]):
         self._limit = limit
         self._flights = flights
         self._waiting: deque[Entry[Item, Result]] = deque()
+        self._since: deque[float] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         # A flush belongs to no caller: it must not run in the context (the trace) of the one who happened to start it.
@@ -74,6 +75,7 @@ class Batcher(Generic[Item, Result]):
             _fail([(item, future)], BatcherClosed("the process is stopping"))
             return future
         self._waiting.append((item, future))
+        self._since.append(self._loop.time())
         if not self._scheduled and len(self._running) < self._flights:
             # One turn of the loop later, so that all that this turn brings goes together.
             self._scheduled = True
@@ -89,6 +91,11 @@ class Batcher(Generic[Item, Result]):
         """Items that no flush has taken yet."""
         return len(self._waiting)
 
+    @property
+    def longest_wait(self) -> float:
+        """For how many seconds the first of them has waited; 0 where none does."""
+        return self._loop.time() - self._since[0] if self._since else 0.0
+
     async def close(self) -> None:
         """Refuses further items and returns when all that were taken have been flushed."""
         self._closed = True
@@ -102,6 +109,8 @@ class Batcher(Generic[Item, Result]):
         while self._waiting and len(self._running) < self._flights:
             size = min(self._limit, len(self._waiting))
             batch = [self._waiting.popleft() for _ in range(size)]
+            for _ in range(size):
+                self._since.popleft()
             self.items += size
             self.batches += 1
             task = self._loop.create_task(self._run(batch), context=self._context.copy())
@@ -138,6 +147,7 @@ class Batcher(Generic[Item, Result]):
         self._closed = True
         _fail(chain(entries, self._waiting), BatcherClosed("the process is stopping"))
         self._waiting.clear()
+        self._since.clear()
 
 
 def _halves(part: list[Entry[Item, Result]], error: Exception) -> list[list[Entry[Item, Result]]]:

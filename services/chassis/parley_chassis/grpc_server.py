@@ -77,11 +77,22 @@ def _server_credentials(process: ProcessSettings) -> grpc.ServerCredentials:
     assert process.tls_key
     assert process.tls_certificate
     assert process.tls_ca
-    key, certificate, authority = process.tls_key, process.tls_certificate, process.tls_ca
+    files = (process.tls_key, process.tls_certificate, process.tls_ca)
+    told = [file.read_bytes() for file in files]
 
-    def read() -> grpc.ServerCertificateConfiguration:
-        return grpc.ssl_server_certificate_configuration(
-            [(key.read_bytes(), certificate.read_bytes())], root_certificates=authority.read_bytes()
-        )
+    def news() -> grpc.ServerCertificateConfiguration | None:
+        # gRPC frees what it was told before while another thread may be beginning a handshake with it, and the process
+        # dies of that: telling it the same again at each connection would kill a busy server.
+        nonlocal told
+        now = [file.read_bytes() for file in files]
+        if now == told:
+            return None
+        told = now
+        return _certificates(*now)
 
-    return grpc.dynamic_ssl_server_credentials(read(), read, require_client_authentication=True)
+    # The stubs do not know that None says that nothing is new.
+    return grpc.dynamic_ssl_server_credentials(_certificates(*told), news, require_client_authentication=True)  # type: ignore[arg-type]
+
+
+def _certificates(key: bytes, certificate: bytes, authority: bytes) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(key, certificate)], root_certificates=authority)

@@ -7,6 +7,7 @@ import typer
 from parley_cli.commands.agent import agent_app
 from parley_cli.commands.demo import demo
 from parley_cli.commands.doctor import doctor
+from parley_cli.commands.hold import hold_app
 from parley_cli.commands.keys import keys_app
 from parley_cli.commands.numbers import numbers_app
 from parley_cli.commands.send import send
@@ -22,6 +23,7 @@ def parley() -> typer.Typer:
         app.command()(function)
     app.add_typer(sessions_app(), name="sessions")
     app.add_typer(numbers_app(), name="numbers")
+    app.add_typer(hold_app(), name="hold")
     app.add_typer(keys_app(), name="keys")
     app.add_typer(agent_app(), name="agent")
     return app

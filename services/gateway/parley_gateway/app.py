@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -87,13 +87,16 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
             stack.callback(telemetry.close)
         tally = await _tally("webhooks_refused", stack)
         accounts = await _accounts(settings, stack)
-        limits = IntakeLimits(settings.answer_timeout, settings.waiting_limit, BATCH, FLIGHTS)
+        limits = IntakeLimits(settings.answer_timeout, settings.waiting_limit, BATCH, FLIGHTS, settings.text_queue)
         sessions = GrpcSessions(
             settings.session_address, settings.process, timeout=settings.call_timeout, limits=limits
         )
         stack.push_async_callback(sessions.close)
         deliveries = GrpcDeliveries(
-            settings.notifier_address, settings.process, timeout=settings.call_timeout, limits=limits
+            settings.notifier_address,
+            settings.process,
+            timeout=settings.call_timeout,
+            limits=replace(limits, queue=settings.report_queue),
         )
         stack.push_async_callback(deliveries.close)
         api_tally = await _tally("api_calls_refused", stack)

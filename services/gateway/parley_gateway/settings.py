@@ -49,6 +49,10 @@ class Settings(ServiceSettings):
     """Seconds for one call of the session service or the notifier; it is repeated once, on another replica."""
     waiting_limit: int = Field(default=5000, ge=1)
     """Webhooks that may wait for a call; more are answered 503 at once."""
+    text_queue: float = Field(default=0.6, gt=0)
+    """Seconds for which a text may wait for a call. While one has waited longer, those that come are answered 503."""
+    report_queue: float = Field(default=0.3, gt=0)
+    """The same for status callbacks: where there is too much, texts go first."""
 
     api_timeout: float = Field(default=2.0, gt=0)
     """Seconds for one call of the session service by the HTTP API; it is repeated once, on another replica."""

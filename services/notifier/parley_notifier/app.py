@@ -14,7 +14,7 @@ from parley_chassis.lifecycle import Wake, loop_running
 from parley_chassis.postgres.migrations import check, migrate
 from parley_chassis.postgres.pool import database
 from parley_chassis.telemetry import Telemetry
-from parley_notifier.adapters.postgres.store import PostgresCoverage, PostgresStore
+from parley_notifier.adapters.postgres.store import PostgresCoverage, PostgresSenders, PostgresStore
 from parley_notifier.adapters.session_client import SessionClient
 from parley_notifier.adapters.twilio.carrier import Account, Limits, twilio_carrier
 from parley_notifier.domain.coverage import Coverage
@@ -23,6 +23,8 @@ from parley_notifier.domain.reports import Record
 from parley_notifier.domain.settlement import Look
 from parley_notifier.handlers.decide_lanes import DecideLanes, FollowUps, Recorded
 from parley_notifier.handlers.fetch_missed import FetchMissed, Pace
+from parley_notifier.handlers.follow_numbers import FollowNumbers
+from parley_notifier.handlers.heed_errors import HeedErrors, PauseSenders
 from parley_notifier.handlers.hold_claims import Claims
 from parley_notifier.handlers.record_deliveries import RecordDeliveries, RepeatRecords
 from parley_notifier.handlers.send_message import SendMessage
@@ -30,7 +32,7 @@ from parley_notifier.handlers.settle_unknown import LOOKS_AT_ONCE, SettleUnknown
 from parley_notifier.handlers.take_facts import Later, TakeFacts, taken
 from parley_notifier.handlers.tend_lanes import TendLanes
 from parley_notifier.handlers.time_out_sessions import TimeOutSessions
-from parley_notifier.ports import Carrier, CoverageStore, Inbox, Recorder, Sessions, Store
+from parley_notifier.ports import Carrier, CoverageStore, Inbox, Recorder, SenderStore, Sessions, Store
 from parley_notifier.servicer import NotifierServicer
 from parley_notifier.settings import Settings
 
@@ -61,18 +63,27 @@ class _Machinery:
     """The handlers, tied together: what is decided in one leads to the next."""
 
     def __init__(
-        self, settings: Settings, store: Store, carrier: Carrier, recorder: Recorder, telemetry: Telemetry
+        self,
+        settings: Settings,
+        store: Store,
+        senders: SenderStore,
+        carrier: Carrier,
+        recorder: Recorder,
+        telemetry: Telemetry,
     ) -> None:
         self.tend_wake = Wake()
-        self.claims = Claims(settings.slots, secrets.token_hex(4), self.tend_wake)
+        self.claims = Claims(settings.slots, secrets.token_hex(4), self.tend_wake, settings.pause)
+        self.pauses: Batcher[str, None] = Batcher(PauseSenders(senders, settings.pause))
+        heed = HeedErrors(self.claims, self.pauses.put)
         terms = settings.terms
-        decide = DecideLanes(store, self.claims, terms, FollowUps(self._start_send, self._start_look, self._record))
+        follow_ups = FollowUps(self._start_send, self._start_look, self._record, heed, heed.delivered)
+        decide = DecideLanes(store, self.claims, terms, follow_ups)
         self.busy: Batcher[Fact, Later | None] = Batcher(TakeFacts(decide, store), flights=2)
         self.facts: Batcher[Fact, Later | None] = Batcher(TakeFacts(decide, store, self.busy.put))
         self.record: Batcher[Record, None] = Batcher(RecordDeliveries(recorder, store))
         self.tend = TendLanes(decide, self.claims)
         self.repeat = RepeatRecords(recorder, store)
-        self.send = SendMessage(carrier, self.claims, terms, telemetry, self._take)
+        self.send = SendMessage(carrier, self.claims, terms, telemetry, self._take, heed.accepted)
         self.settle = SettleUnknown(carrier, store, self._take)
 
     async def _take(self, fact: Fact) -> None:
@@ -91,7 +102,7 @@ class _Machinery:
     async def running(self, poll: float) -> AsyncIterator[None]:
         """Runs the loops. Left: nothing new is claimed, sends under way end and are marked, and all is told."""
         async with AsyncExitStack() as stack:
-            for batcher in (self.record, self.busy, self.facts):
+            for batcher in (self.record, self.pauses, self.busy, self.facts):
                 stack.push_async_callback(batcher.close)
             stack.push_async_callback(self.settle.close)
             stack.push_async_callback(self.send.drain)
@@ -135,8 +146,13 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         carrier = await stack.enter_async_context(twilio_carrier(_account(settings), _limits(settings)))
         sessions = SessionClient(settings.session_address, settings.process)
         stack.push_async_callback(sessions.close)
-        machinery = _Machinery(settings, PostgresStore(pool), carrier, sessions, telemetry)
+        senders = PostgresSenders(pool)
+        machinery = _Machinery(settings, PostgresStore(pool), senders, carrier, sessions, telemetry)
+        follow = FollowNumbers(sessions, senders)
         await stack.enter_async_context(machinery.running(settings.poll))
+        await stack.enter_async_context(
+            loop_running("follow_numbers", follow, interval=settings.number_poll, grace=CUT)
+        )
         coverage = PostgresCoverage(pool, settings.twilio_account_sid)
         await stack.enter_async_context(_jobs(settings, sessions, carrier, coverage, machinery.claims.owner))
         servicer = NotifierServicer(machinery.facts, machinery.busy)

@@ -4,12 +4,13 @@ ParleyError
 ├── InvalidArgument   a field is missing or malformed; named in the message
 ├── RecordRefused     the session service does not take a record as it is
 ├── CallRefused       it does not serve a call, as an older one does not
+├── GateRecovering    what was sent is not known yet: the gate stays closed
 └── Unavailable       ── CarrierUnavailable, NotTaken, LeaseLost
 """
 
 from __future__ import annotations
 
-from parley_chassis.errors import ParleyError, Unavailable
+from parley_chassis.errors import FailedPrecondition, ParleyError, Unavailable
 
 
 class RecordRefused(ParleyError):
@@ -24,6 +25,13 @@ class CarrierUnavailable(Unavailable):
 
 class CallRefused(ParleyError):
     reason = "CALL_REFUSED"
+
+
+class GateRecovering(FailedPrecondition):
+    reason = "GATE_RECOVERING"
+
+    def __init__(self) -> None:
+        super().__init__("what a lost state of the database has sent is not known yet: wait, or open it with force")
 
 
 class NotTaken(Unavailable):

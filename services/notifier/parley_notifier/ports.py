@@ -15,7 +15,8 @@ from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.outcomes import Answer
 from parley_notifier.domain.reports import Record
-from parley_notifier.domain.settlement import Listing
+from parley_notifier.domain.sender import Sender
+from parley_notifier.domain.settlement import Listing, Look
 
 
 @dataclass(slots=True)
@@ -30,6 +31,8 @@ class Gathered:
     """Thread ids of lanes that somebody else holds: neither they nor their deliveries may be decided about."""
     opt_outs: dict[OptOutKey, OptOut] = field(default_factory=dict)
     """What the participants said last, where they said anything, for the scopes that the lanes have or are to have."""
+    senders: dict[str, Sender] = field(default_factory=dict)
+    """By number, those of the lanes' that are held back; with their pace where no other batch takes from it."""
 
 
 @dataclass(slots=True)
@@ -79,14 +82,37 @@ class Store(Protocol):
     async def create_lanes(self, submissions: Sequence[Submission]) -> None:
         """For texts that arrive ahead of their thread's first. A pair of numbers that has a lane gets no second one."""
 
-    async def known_sids(self, thread_id: str, delivery_id: str, sids: Sequence[str]) -> set[str]:
-        """Those of `sids` that belong to other deliveries of the thread."""
+    async def known_sids(self, look: Look, sids: Sequence[str]) -> set[str]:
+        """Those of `sids` that belong to other deliveries to the participant."""
 
     async def remember_unrecorded(self, delivery_ids: Collection[str]) -> None: ...
 
     async def read_unrecorded(self, limit: int) -> list[Unrecorded]: ...
 
     async def forget_unrecorded(self, unrecorded: Sequence[Unrecorded]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One of our numbers, as the session service's register has it."""
+
+    number: str = field(repr=False)
+    sending_paused: bool
+    segments_per_second: float
+    update_time: float
+    """By the session service's clock, in seconds since 1970."""
+
+
+class SenderStore(Protocol):
+    """Raises Unavailable as Store does."""
+
+    async def store_senders(self, numbers: Sequence[Registered]) -> None:
+        """Of what is known of a number the latest counts."""
+
+    async def wake_senders(self, limit: int) -> int:
+        """Has lanes looked at that slept while their senders were switched off, `limit` of each; how many in all."""
+
+    async def pause_senders(self, numbers: Collection[str], seconds: float) -> None: ...
 
 
 class CoverageStore(Protocol):
@@ -107,8 +133,8 @@ class Carrier(Protocol):
     async def send(self, claim: Claim) -> Answer:
         """Sends the text once, without a repeat. Never raises for what the carrier or the network does."""
 
-    async def list_messages(self, sender: str, participant: str) -> Listing:
-        """The latest messages of the pair. Raises CarrierUnavailable."""
+    async def list_messages(self, look: Look) -> Listing:
+        """The latest messages among which the attempt is, if Twilio has it. Raises CarrierUnavailable."""
 
 
 class Inbox(Protocol):
@@ -139,3 +165,15 @@ class Sessions(Protocol):
 
     async def receive(self, texts: Sequence[InboundText]) -> Sequence[Handed]:
         """Hands texts over; what became of each. Raises Unavailable or CallRefused."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPage:
+    numbers: Sequence[Registered]
+    next_page: str
+    """Empty on the last page."""
+
+
+class Register(Protocol):
+    async def list_numbers(self, since: float | None, page: str) -> NumberPage:
+        """Numbers that were changed at `since` or later. Raises Unavailable, or CallRefused by an older service."""

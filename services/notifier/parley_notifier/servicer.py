@@ -79,6 +79,8 @@ def _submission(item: notifier_pb2.Submission) -> Submission:
         canceled=item.canceled,
         opt_out_scope=_matching("submissions.opt_out_scope", item.opt_out_scope, SCOPE, "write a scope or nothing"),
         create_time=_seconds(item.create_time),
+        at_most_once=item.at_most_once,
+        expire_time=_seconds(item.expire_time) if item.HasField("expire_time") else None,
         # A trace that cannot be read is no reason to keep a text back.
         traceparent=item.traceparent if TRACEPARENT.fullmatch(item.traceparent) else "",
     )

@@ -60,7 +60,9 @@ class Settings(ServiceSettings):
     """The first pause after a 429 or a failed connection; it doubles up to `backoff_limit`."""
     backoff_limit: Seconds = 30.0
     pause: Seconds = 60.0
-    """The pause when Twilio refuses the account, or a number's queue is full."""
+    """Nothing is sent for so long when Twilio refuses the account, or from a number whose queue is full."""
+    number_poll: Seconds = 2.0
+    """Between two looks at the register of numbers, which says where nothing is to be sent and how fast."""
     poll: Seconds = 0.25
     """Between two looks for lanes that nobody tends."""
 

@@ -43,6 +43,7 @@ from parley_session.handlers.start_sessions import Opening, StartSessions
 from parley_session.handlers.take_requests import Asked, Taken, TakeRequests
 from parley_session.handlers.time_out_sessions import TimeOutSessions
 from parley_session.handlers.wake_watchers import Watchers
+from parley_session.handlers.watch_backlog import WatchBacklog
 from parley_session.handlers.watch_session import WatchSession
 from parley_session.ports import (
     Agents,
@@ -70,6 +71,7 @@ SCHEMA = "session"
 POLL = 0.25
 """Seconds between two looks for what a process that is gone has left."""
 DESCRIBE_INTERVAL = 30.0
+BACKLOG_INTERVAL = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ class _Machinery:
         self.relay: Batcher[HandOver, None] = Batcher(HandOverBatch(notifier, store), flights=2)
         record = RecordDeliveries(store, self._context, follow_up)
         self.record: Batcher[DeliveryRecord, None] = Batcher(record, flights=2)
-        self.ask: Batcher[Asked, Taken] = Batcher(TakeRequests(store, self._context, follow_up), flights=2)
+        self.backlog = WatchBacklog(store)
+        requests = TakeRequests(store, self._context, follow_up, self.backlog.holds_up)
+        self.ask: Batcher[Asked, Taken] = Batcher(requests, flights=2)
         self.start: Batcher[Opening, Awaitable[Taken] | Taken] = Batcher(StartSessions(store, self.ask.put), flights=2)
         self.time_out = TimeOutSessions(store, self._context, follow_up)
         self.claim = ClaimTurns(store, self._context, follow_up, lambda: self.run.free_slots)
@@ -143,6 +147,7 @@ class _Machinery:
             stack.push_async_callback(self.run.stop, self._drain)
             for door in (self.ask, self.start, self.receive):
                 stack.push_async_callback(door.close)
+            await stack.enter_async_context(loop_running("watch_backlog", self.backlog, interval=BACKLOG_INTERVAL))
             await stack.enter_async_context(loop_running("claim_turns", self.claim, interval=POLL))
             await stack.enter_async_context(loop_running("relay_outbox", self.relay_outbox, interval=POLL))
             yield

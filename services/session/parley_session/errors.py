@@ -6,12 +6,20 @@ ParleyError
 ├── NotFound            ── SessionNotFound, NumberNotFound, NoNumber, DeadLetterNotFound
 ├── AlreadyExists       ── RequestConflict
 ├── FailedPrecondition  ── OptedOut, OpenSession, SessionEnded, ClockFixed
+├── ResourceExhausted   ── Backlogged
 └── SubmitRefused       ── told to nobody: by the notifier, to us
 """
 
 from __future__ import annotations
 
-from parley_chassis.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, ParleyError
+from parley_chassis.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ParleyError,
+    ResourceExhausted,
+)
 
 
 class SessionNotFound(NotFound):
@@ -85,12 +93,22 @@ class ClockFixed(FailedPrecondition):
         super().__init__("time can only be skipped where PARLEY_TEST_CLOCK=1")
 
 
+class Backlogged(ResourceExhausted):
+    reason = "BACKLOG"
+
+    def __init__(self) -> None:
+        super().__init__("more texts wait to be sent from this number than it gets sent: try again later")
+
+
 class SubmitRefused(ParleyError):
     reason = "SUBMIT_REFUSED"
 
 
-REFUSALS: dict[str, type[NoNumber | OwnNumber | RequestConflict | OptedOut | OpenSession | SessionEnded]] = {
-    error.reason: error for error in (NoNumber, OwnNumber, RequestConflict, OptedOut, OpenSession, SessionEnded)
+REFUSALS: dict[
+    str, type[NoNumber | OwnNumber | RequestConflict | OptedOut | OpenSession | SessionEnded | Backlogged]
+] = {
+    error.reason: error
+    for error in (NoNumber, OwnNumber, RequestConflict, OptedOut, OpenSession, SessionEnded, Backlogged)
 }
 
 

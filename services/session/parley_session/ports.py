@@ -200,6 +200,10 @@ class ThreadStore(Protocol):
         """
         ...
 
+    async def find_backlogged(self, age: float, limit: int) -> set[str]:
+        """The numbers of which more than `limit` texts have waited for more than `age` seconds."""
+        ...
+
     async def take_unsubmitted(self, limit: int) -> list[Submission]:
         """Messages whose outcome is not known and whose hand-over is due again."""
         ...

@@ -12,9 +12,12 @@ from parley_simulator.adapters.hook_client import hook_client
 from parley_simulator.adapters.listener import listening
 from parley_simulator.domain.faults import FaultSchedule
 from parley_simulator.domain.lifecycle import Pace
+from parley_simulator.domain.stock import stocked
 from parley_simulator.domain.world import Account, Limits, World
 from parley_simulator.handlers.accept_outbound import AcceptOutbound
+from parley_simulator.handlers.buy_number import BuyNumber
 from parley_simulator.handlers.create_message import CreateMessage
+from parley_simulator.handlers.decide_papers import DecidePapers
 from parley_simulator.handlers.deliver_hook import DeliverHook, HookStyle
 from parley_simulator.handlers.deliver_inbound import DeliverInbound
 from parley_simulator.handlers.disturb_request import Interference
@@ -22,15 +25,21 @@ from parley_simulator.handlers.end_agent import EndAgent
 from parley_simulator.handlers.hold_requests import Holds, Then
 from parley_simulator.handlers.receive_text import ReceiveText
 from parley_simulator.handlers.record_stations import RecordStations
+from parley_simulator.handlers.release_number import ReleaseNumber
 from parley_simulator.handlers.report_status import ReportStatus
 from parley_simulator.handlers.skip_time import SkipTime
+from parley_simulator.handlers.stock_inventory import StockInventory
 from parley_simulator.handlers.watch_log import Watch
 from parley_simulator.ports import HookClient
 from parley_simulator.routes.api import Api
+from parley_simulator.routes.available import AvailableRoutes
 from parley_simulator.routes.control import control_plane
 from parley_simulator.routes.messages import MessageRoutes
 from parley_simulator.routes.numbers import NumberRoutes
+from parley_simulator.routes.papers import PaperRoutes
+from parley_simulator.routes.registrations import RegistrationRoutes
 from parley_simulator.routes.services import ServiceRoutes
+from parley_simulator.routes.table import table
 from parley_simulator.settings import Settings
 from parley_simulator.simulator import Simulator
 from parley_simulator.workers.errands import BackgroundErrands
@@ -81,12 +90,30 @@ class _Parts:
         self.interference = Interference(world.faults, self.holds)
         create = CreateMessage(world, time.time, accept)
         messages = MessageRoutes(world, create, self.interference, stations)
-        numbers = NumberRoutes(world, time.time, self.interference)
-        services = ServiceRoutes(world, time.time, _new_id, self.interference)
-        self.api = Api(world, messages, numbers, services, _new_id, watch)
+        release = ReleaseNumber(world, watch)
+        resources = (
+            AvailableRoutes(world),
+            NumberRoutes(world, time.time, BuyNumber(world, time.time, _new_id, watch), release),
+            ServiceRoutes(world, time.time, _new_id),
+            PaperRoutes(world, time.time, _new_id),
+            RegistrationRoutes(world, time.time, _new_id),
+        )
+        self.api = Api(world, table(world, self.interference, messages, resources), time.time, _new_id, watch)
         skip_time = SkipTime(time.time, watch)
         self.simulator = Simulator(
-            world, time.time, _new_id, watch, self.holds, receive, self.lifecycle, stations, skip_time, end_agent
+            world,
+            time.time,
+            _new_id,
+            watch,
+            self.holds,
+            receive,
+            self.lifecycle,
+            stations,
+            skip_time,
+            end_agent,
+            StockInventory(world, watch),
+            DecidePapers(world, time.time, _new_id, watch),
+            release,
         )
 
 
@@ -95,6 +122,7 @@ def _world(settings: Settings) -> World:
         Account(settings.account_sid, settings.auth_token, settings.api_keys),
         Limits(settings.concurrency, settings.segments_per_second, settings.queue_seconds),
         FaultSchedule(random.Random(settings.seed).random),
+        inventory=stocked(settings.stock),
     )
 
 

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
         tuple[Annotated[NumberSettings, BeforeValidator(_as_fields)], ...], NoDecode, BeforeValidator(_decoded)
     ] = ()
     """Phone numbers with commas between them, or a JSON list of objects: phone_number, sms_url, sms_fallback_url."""
+    stock: int = Field(default=20, ge=0, le=10_000)
+    """How many numbers are for sale per country, type and area code."""
     seed: int = 0
     """Decides the faults that strike by chance."""
 

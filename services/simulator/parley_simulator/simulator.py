@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from parley_simulator.domain.calls import Call
 from parley_simulator.domain.faults import CREATE, Fault, Kind
+from parley_simulator.domain.inventory import NumberType
 from parley_simulator.domain.messages import Media, Message, Selection
 from parley_simulator.domain.messaging_services import MessagingService
 from parley_simulator.domain.numbers import E164, Number, is_http_url
 from parley_simulator.domain.world import Alert, World
 from parley_simulator.errors import BadRequestError
+from parley_simulator.handlers.configure_number import NumberChange, configure_number
 from parley_simulator.handlers.configure_service import ServiceChange, configure_service
+from parley_simulator.handlers.decide_papers import DecidePapers
 from parley_simulator.handlers.end_agent import EndAgent
 from parley_simulator.handlers.hold_requests import Hold, Holds, Then
 from parley_simulator.handlers.receive_text import Inbound, ReceiveText, Text
 from parley_simulator.handlers.record_stations import RecordStations
+from parley_simulator.handlers.release_number import ReleaseNumber
 from parley_simulator.handlers.skip_time import SkipTime
+from parley_simulator.handlers.stock_inventory import StockInventory
 from parley_simulator.handlers.watch_log import Watch
 from parley_simulator.ports import Clock, Ids, Timetable
 
@@ -39,6 +45,9 @@ class Simulator:
         stations: RecordStations,
         skip_time: SkipTime,
         end_agent: EndAgent,
+        sale: StockInventory,
+        papers: DecidePapers,
+        release: ReleaseNumber,
     ) -> None:
         self.world = world
         self.holds = holds
@@ -46,6 +55,10 @@ class Simulator:
         """Takes the spans of services in this process (Telemetry's `watcher`), so that the phone page shows them."""
         self.skip_time = skip_time
         self.end_agent = end_agent
+        self.sale = sale
+        """What is for sale, and what others buy."""
+        self.papers = papers
+        """Files and decides on addresses, bundles, brands, campaigns and toll-free verifications."""
         self.closing = False
         self.api_url = ""
         self.control_url = ""
@@ -54,6 +67,7 @@ class Simulator:
         self._watch = watch
         self._receive_text = receive_text
         self._timetable = timetable
+        self._release = release
 
     @property
     def account_sid(self) -> str:
@@ -99,7 +113,19 @@ class Simulator:
         """Looks again whenever a message or a request has come or moved. Raises TimeoutError."""
         return await self._watch.until(look, timeout)
 
-    def add_number(self, phone_number: str, *, sms_url: str = "", sms_fallback_url: str = "") -> Number:
+    def calls(self, operation: str = "*", after: int = 0) -> list[Call]:
+        """The requests that the REST API was sent, in the order they came; `numbers.*` are those that begin so."""
+        return self.world.calls.select(operation, after)
+
+    def add_number(
+        self,
+        phone_number: str,
+        *,
+        sms_url: str = "",
+        sms_fallback_url: str = "",
+        country: str | None = None,
+        kind: NumberType | None = None,
+    ) -> Number:
         """A number that the account owns from now on; one that it owns already keeps its sid."""
         if not E164.fullmatch(phone_number):
             raise BadRequestError("phone_number: write the number in E.164, for example +15550001111")
@@ -107,6 +133,7 @@ class Simulator:
             if url and not is_http_url(url):
                 raise BadRequestError(f"{name}: write an http or https URL whose host has no underscore")
         now, owned = self._clock(), self.world.numbers.find(phone_number)
+        shelf = self.world.inventory.plan_of(phone_number)
         number = Number(
             sid=owned.sid if owned is not None else f"PN{self._ids()}",
             phone_number=phone_number,
@@ -114,9 +141,29 @@ class Simulator:
             updated=now,
             sms_url=sms_url,
             sms_fallback_url=sms_fallback_url,
+            country=shelf.country if country is None and shelf is not None else country or "",
+            type=kind or (shelf.type if shelf is not None else NumberType.LOCAL),
         )
+        self.world.inventory.take(phone_number)
         self.world.numbers.add(number)
         self._watch.notify()
+        return number
+
+    def change_number(self, name: str, change: NumberChange) -> Number:
+        """`name`: the phone number or the sid. What another hand does to the number, behind its owner's back."""
+        number = self._number(name)
+        configure_number(number, change, self._clock())
+        self._watch.notify()
+        return number
+
+    def release_number(self, name: str) -> None:
+        """`name`: the phone number or the sid. The account has it no more."""
+        self._release(self._number(name))
+
+    def _number(self, name: str) -> Number:
+        number = self.world.numbers.find(name) or self.world.numbers.get(name)
+        if number is None:
+            raise BadRequestError("number: not a number of this account; GET /numbers lists them")
         return number
 
     def set_service(self, change: ServiceChange, sid: str | None = None) -> MessagingService:
@@ -206,7 +253,7 @@ class Simulator:
     def reset(self) -> None:
         """Forgets messages, faults, holds (their requests are cut), blocks and records.
 
-        Numbers, messaging services and limits stay.
+        Numbers, messaging services, papers, what is for sale and limits stay.
         """
         self.holds.clear(Then.CUT)
         self._timetable.clear()

@@ -19,6 +19,7 @@ from parley_notifier.adapters.twilio.http_client import form_encoded
 from parley_notifier.domain.coverage import InboundText
 from parley_notifier.domain.facts import Claim
 from parley_notifier.domain.outcomes import Answer, outcome_of
+from parley_notifier.domain.settlement import Look
 from parley_notifier.errors import CarrierUnavailable
 from parley_simulator.domain.messages import Selection
 from parley_simulator.settings import NumberSettings
@@ -27,6 +28,7 @@ from parley_simulator.simulator import Simulator
 
 OURS, THEIRS, TOKEN = "+15550001111", "+15550100001", "the-token-of-the-test-account"
 SID = "AC" + "0" * 31 + "1"
+LOOK = Look("t", "d", 1, 0.0, OURS, THEIRS, "hello")
 LIMITS = Limits(connect=0.3, read=0.3, total=0.5, requests=4)
 Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -172,7 +174,7 @@ async def test_the_list_shows_the_messages_of_the_pair_newest_first(
         await carrier.send(claim(text))
     await carrier.send(claim("to another", participant="+15550100002"))
     await simulator.text(THEIRS, OURS, "from them")
-    listing = await carrier.list_messages(OURS, THEIRS)
+    listing = await carrier.list_messages(LOOK)
     assert sorted(message.text for message in listing.messages) == ["one", "two"]
     assert {message.direction for message in listing.messages} == {"outbound-api"}
     assert {message.sid for message in listing.messages} == {m.sid for m in simulator.outbox(THEIRS)}
@@ -182,14 +184,14 @@ async def test_the_list_shows_the_messages_of_the_pair_newest_first(
 async def test_a_list_that_goes_on_says_so(carrier: TwilioCarrier, simulator: Simulator) -> None:
     for _ in range(PAGE + 1):
         await carrier.send(claim())
-    listing = await carrier.list_messages(OURS, THEIRS)
+    listing = await carrier.list_messages(LOOK)
     assert (len(listing.messages), listing.complete) == (PAGE, False)
 
 
 async def test_a_list_that_cannot_be_read_is_no_list(carrier: TwilioCarrier, simulator: Simulator) -> None:
     simulator.add_fault("error", operation="messages.list", status=500)
     with pytest.raises(CarrierUnavailable):
-        await carrier.list_messages(OURS, THEIRS)
+        await carrier.list_messages(LOOK)
 
 
 async def read_inbound(carrier: TwilioCarrier) -> list[InboundText]:
@@ -251,7 +253,7 @@ async def test_a_refused_connection_let_nothing_out() -> None:
         async with twilio_carrier(account(url), LIMITS) as carrier:
             assert await carrier.send(claim()) == Answer(left=False)
             with pytest.raises(CarrierUnavailable):
-                await carrier.list_messages(OURS, THEIRS)
+                await carrier.list_messages(LOOK)
 
 
 async def test_a_name_that_is_none_let_nothing_out() -> None:
@@ -334,7 +336,7 @@ async def test_a_list_that_is_not_twilios_is_no_list(body: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     async with something_that_answers(saying(answer)) as url, twilio_carrier(account(url), LIMITS) as carrier:
         with pytest.raises(CarrierUnavailable):
-            await carrier.list_messages(OURS, THEIRS)
+            await carrier.list_messages(LOOK)
         with pytest.raises(CarrierUnavailable):
             await carrier.list_inbound("")
 

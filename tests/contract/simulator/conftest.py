@@ -67,7 +67,7 @@ def connect() -> Iterator[Callable[..., Client]]:
         client = Client(
             user or simulator.account_sid, secret, simulator.account_sid, http_client=http, environment={"NONE": "1"}
         )
-        client.api.base_url = client.messaging.base_url = simulator.api_url
+        client.api.base_url = client.messaging.base_url = client.numbers.base_url = simulator.api_url
         clients.append(client)
         return client
 

@@ -185,7 +185,12 @@ async def test_a_message_is_moved_by_hand(control: Control, api: aiohttp.ClientS
 
 
 async def test_limits_are_shown_and_changed(control: Control, simulator: Simulator) -> None:
-    assert await get(control, "/limits") == {"concurrency": 0, "segments_per_second": 0.0, "queue_seconds": 36_000.0}
+    assert await get(control, "/limits") == {
+        "concurrency": 0,
+        "segments_per_second": 0.0,
+        "queue_seconds": 36_000.0,
+        "pool": 400,
+    }
     changed = await post(control, "/limits", {"concurrency": 5, "segments_per_second": 2.5}, 200)
     assert (changed["concurrency"], changed["segments_per_second"]) == (5, 2.5)
     assert simulator.world.limits.concurrency == 5

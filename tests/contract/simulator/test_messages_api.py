@@ -13,6 +13,7 @@ from twilio.rest import Client
 
 from parley_simulator.app import running
 from parley_simulator.domain.messages import Selection
+from parley_simulator.handlers.configure_number import NumberChange
 from parley_simulator.simulator import Simulator
 from tests.contract.simulator.conftest import OTHER, OURS, TOKEN, simulator_settings
 
@@ -219,7 +220,8 @@ async def test_a_message_that_twilio_would_refuse_raises_its_code(
 
 
 async def test_a_number_that_cannot_send_is_refused(simulator: Simulator, client: Client) -> None:
-    simulator.add_number("+15550003333").sms_capable = False
+    simulator.add_number("+15550003333")
+    simulator.change_number("+15550003333", NumberChange(sms_capable=False))
     with pytest.raises(TwilioRestException) as caught:
         await create(client, from_="+15550003333")
     assert caught.value.code == 21606

@@ -13,6 +13,7 @@ from twilio.rest import Client
 from parley_simulator.domain.keywords import Keyword
 from parley_simulator.domain.messages import Selection
 from parley_simulator.domain.messaging_services import MessagingService
+from parley_simulator.handlers.configure_number import NumberChange
 from parley_simulator.handlers.configure_service import ServiceChange
 from parley_simulator.simulator import Simulator
 from tests.contract.simulator.conftest import OTHER, OURS, TOKEN
@@ -123,6 +124,28 @@ async def test_numbers_are_attached_listed_and_detached(
         await asyncio.to_thread(pool(sids[0]).delete)
     assert caught.value.status == 404
     await asyncio.to_thread(other.create, sids[0])
+
+
+async def test_a_pool_takes_only_numbers_for_texts_and_so_many(simulator: Simulator, client: Client) -> None:
+    pool = client.messaging.v1.services(simulator.set_service(ServiceChange(friendly_name="a")).sid).phone_numbers
+    simulator.change_number(OTHER, NumberChange(sms_capable=False))
+    simulator.add_number(THIRD)
+    simulator.world.limits.pool = 1
+    sids = {number.phone_number: number.sid for number in simulator.world.numbers}
+    await asyncio.to_thread(pool.create, sids[OURS])
+    for phone_number, code in ((OTHER, 21715), (THIRD, 21714), (OURS, 21710)):
+        with pytest.raises(TwilioRestException) as caught:
+            await asyncio.to_thread(pool.create, sids[phone_number])
+        assert caught.value.code == code
+
+
+async def test_a_deleted_service_leaves_its_numbers(simulator: Simulator, client: Client) -> None:
+    sid = simulator.set_service(ServiceChange(friendly_name="a", numbers=(OURS,))).sid
+    simulator.papers.file_campaign(sid)
+    assert await asyncio.to_thread(client.messaging.v1.services(sid).delete)
+    assert await asyncio.to_thread(client.messaging.v1.services.list) == []
+    assert list(simulator.world.registrations.campaigns) == []
+    simulator.set_service(ServiceChange(friendly_name="b", numbers=(OURS, OTHER)))
 
 
 async def test_what_is_no_service_is_not_found_and_strangers_are_refused(simulator: Simulator, client: Client) -> None:

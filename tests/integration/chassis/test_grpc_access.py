@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,6 +189,31 @@ async def test_a_replaced_certificate_is_shown_to_new_connections_and_old_ones_s
         assert await shown_certificate(address, client) == mounted_certificate(server) != first
         await stub.Submit(REQUEST, timeout=DEADLINE)
         assert await status_of(submit(address, client.process)) == grpc.StatusCode.OK
+
+
+async def test_grpc_is_told_of_certificates_only_when_they_are_new(
+    server: Mounted, client: Mounted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each telling frees what handshakes that begin at that moment use: a server that tells always dies of it."""
+    credentials = grpc.dynamic_ssl_server_credentials
+    told: list[bool] = []
+
+    def watched(initial: Any, news: Callable[[], Any], require_client_authentication: bool) -> grpc.ServerCredentials:
+        def watch() -> Any:
+            found = news()
+            told.append(found is not None)
+            return found
+
+        return credentials(initial, watch, require_client_authentication)
+
+    monkeypatch.setattr(grpc, "dynamic_ssl_server_credentials", watched)
+    async with serving(process=server.process) as address:
+        await shown_certificate(address, client)
+        await shown_certificate(address, client)
+        server.write(issuer=server.authority, trusted=server.authority)
+        await shown_certificate(address, client)
+        await shown_certificate(address, client)
+    assert told == [False, False, True, False]
 
 
 async def test_a_replaced_authority_decides_about_new_connections(

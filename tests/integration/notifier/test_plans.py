@@ -56,7 +56,15 @@ INSERT INTO notifier.reports (message_sid, status, delivery_id, error_code, rece
 SELECT sid, 'delivered', id, 0, clock_timestamp() FROM notifier.deliveries;
 
 INSERT INTO notifier.opt_outs (scope, participant, opted_out, event_time)
-SELECT sender, participant, thread_id < pg_temp.id('1', 2000), clock_timestamp() FROM notifier.lanes
+SELECT sender, participant, thread_id < pg_temp.id('1', 2000), clock_timestamp() FROM notifier.lanes;
+
+INSERT INTO notifier.senders (sender, sending_paused, segments_per_second)
+SELECT '+1555' || lpad(n::text, 7, '0'), n >= 100, n % 2 FROM generate_series(0, 999) n;
+
+-- All but the first hundred senders are switched off, and have lanes that sleep.
+INSERT INTO notifier.lanes (thread_id, sender, participant, wake_time)
+SELECT pg_temp.id('4', n), '+1555' || lpad((900 + n % 100)::text, 7, '0'), '+1777' || lpad(n::text, 7, '0'), 'infinity'
+FROM generate_series(1, 20000) n
 """
 
 
@@ -135,6 +143,7 @@ NEW_PAIRS = dump(
 )
 PARTICIPANTS = [f"+1666{n:07d}" for n in SOME]
 SCOPES = dump({"scope": f"+1555{n % 100:07d}", "participant": f"+1666{n:07d}"} for n in SOME)
+SENDERS = [f"+1555{n:07d}" for n in range(BATCH)]
 OPT_OUTS = dump(
     {"scope": f"+1555{n % 100:07d}", "participant": f"+1666{n:07d}", "opted_out": True, "event_time": 1.7e9}
     for n in SOME
@@ -147,11 +156,12 @@ def written() -> tuple[str, ...]:
     new = [
         {"id": identity(3, n), "thread_id": identity(1, n), "seq": 11, "text": "x", "segments": 1, "state": "claimed",
          "canceled": False, "attempt": 1, "owner": "x", "started_time": time, "due_time": time, "traceparent": "",
-         "create_time": time} for n in SOME
+         "create_time": time, "at_most_once": False, "expire_time": None, "paced": False} for n in SOME
     ]  # fmt: skip
     changed = [
         {"id": identity(2, n * 10 + 9), "state": "accepted", "canceled": False, "attempt": 1, "owner": "x",
-         "started_time": time, "due_time": None, "absent_time": None, "sid": "SM", "status": "sent", "error_code": 0}
+         "started_time": time, "due_time": None, "absent_time": None, "sid": "SM", "status": "sent", "error_code": 0,
+         "paced": False}
         for n in SOME
     ]  # fmt: skip
     attempts = [
@@ -181,7 +191,10 @@ CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "store_opt_outs": ((OPT_OUTS,), set()),
     "read_deliveries": ((deliveries(SOME),), {KEY}),
     "write": (written(), {"lanes_pkey", KEY}),
-    "known_sids": ((identity(1, 1000), identity(2, 10_010), ["SM10001", "SM10002"]), {PLACE}),
+    "known_sids": (("+16660001000", identity(2, 10_010), ["SM10001", "SM10002"]), {"lanes_participant", PLACE}),
+    "lock_senders": ((SENDERS,), {"senders_pkey"}),
+    "write_senders": ((dump({"sender": sender, "next_time": 1.7e9} for sender in SENDERS),), {"senders_pkey"}),
+    "wake_senders": ((10,), {"lanes_asleep"}),
 }
 
 

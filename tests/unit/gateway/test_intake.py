@@ -59,3 +59,19 @@ async def test_more_than_may_wait_are_refused_at_once() -> None:
     shelf.open.set()
     assert await asyncio.gather(in_flight, *waiting) == [10, 20, 30]
     assert shelf.flushed == [1, 2, 3]
+
+
+async def test_while_one_has_waited_too_long_no_other_is_let_in() -> None:
+    shelf = Shelf()
+    through = Intake(shelf, IntakeLimits(patience=WAIT, waiting=1000, batch=200, flights=1, queue=0.02))
+    in_flight = asyncio.create_task(through.submit(1))
+    await asyncio.wait_for(shelf.begun.wait(), WAIT)
+    # What is under way keeps nobody out.
+    await asyncio.sleep(0.03)
+    waiting = asyncio.create_task(through.submit(2))
+    await asyncio.sleep(0.03)
+    with pytest.raises(Overloaded):
+        await through.submit(3)
+    shelf.open.set()
+    assert [await in_flight, await waiting] == [10, 20]
+    assert await through.submit(4) == 40

@@ -145,12 +145,13 @@ def test_every_state_has_a_way_to_a_final_one() -> None:
     assert ending == set(State)
 
 
-def test_nothing_leads_out_of_a_final_state() -> None:
-    assert not [before for before, _ in TRANSITIONS if before in FINAL]
+def test_only_proof_leads_out_of_a_final_state_that_leaves_the_matter_open() -> None:
+    assert [row for row in TRANSITIONS if row[0] in FINAL] == [(State.HELD, Event.PROVE)]
 
 
 def test_only_evidence_of_absence_leads_from_unknown_to_a_second_send() -> None:
-    assert {event for (before, event), after in TRANSITIONS.items() if before is State.UNKNOWN} == {
-        Event.PROVE,
-        Event.MISS,
+    assert {(event, after) for (before, event), after in TRANSITIONS.items() if before is State.UNKNOWN} == {
+        (Event.PROVE, State.ACCEPTED),
+        (Event.MISS, State.PENDING),
+        (Event.HOLD, State.HELD),
     }

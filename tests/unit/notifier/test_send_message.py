@@ -11,7 +11,7 @@ from parley_chassis.settings import ProcessSettings
 from parley_chassis.telemetry import Telemetry
 from parley_notifier.domain.facts import Claim, Finding
 from parley_notifier.domain.outcomes import Answer
-from parley_notifier.domain.settlement import Listing
+from parley_notifier.domain.settlement import Listing, Look
 from parley_notifier.domain.terms import Terms
 from parley_notifier.handlers.hold_claims import Claims
 from parley_notifier.handlers.send_message import SendMessage
@@ -36,7 +36,7 @@ class Twilio:
             raise self.answer
         return self.answer
 
-    async def list_messages(self, sender: str, participant: str) -> Listing:
+    async def list_messages(self, look: Look) -> Listing:
         return Listing([], complete=True)
 
 

@@ -15,13 +15,18 @@ from parley_notifier.domain.facts import Claim, Finding, Report, Sighting, Submi
 from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.outcomes import Answer, outcome_of
-from parley_notifier.domain.reports import OPTED_OUT, Told
+from parley_notifier.domain.reports import Told
 from parley_notifier.domain.settlement import Listed, Listing, Look, candidates
 from parley_notifier.domain.terms import Terms
 
 TERMS = Terms()
 SENDER, PARTICIPANT = "+15550001111", "+15550100001"
 SCOPES = ("", "MG1")
+OPTED_OUT = 21610
+START = 1_000_000.0
+ONCE, EXPIRING = 2, 3
+"""The seq that is sent once at the most, and the one that is of no use after `EXPIRY`."""
+EXPIRY = START + 150.0
 
 
 class Fate(Enum):
@@ -54,11 +59,12 @@ class Accepted:
     seq: int
     text: str
     time: float
+    sender: str
 
 
 class World:
     def __init__(self) -> None:
-        self.now = 1_000_000.0
+        self.now = START
         self.lane = Lane("thread", SENDER, PARTICIPANT)
         self.deliveries: dict[str, Delivery] = {}
         self.twilio: list[Accepted] = []
@@ -66,6 +72,8 @@ class World:
         self.looks: list[Look] = []
         self.withdrawn: set[str] = set()
         """Canceled while they waited: must never be sent."""
+        self.doubted: set[str] = set()
+        """Sent once at the most, and unknown: must never be claimed again."""
         self.opt_outs: dict[OptOutKey, OptOut] = {}
         self._stops: dict[OptOutKey, float] = {}
         """When each was last known to have opted out."""
@@ -75,7 +83,16 @@ class World:
 
     def submit(self, process: Process, seq: int, canceled: bool = False, scope: str = "") -> None:
         submission = Submission(
-            f"d{seq}", "thread", seq, SENDER, PARTICIPANT, f"text {seq}", canceled, opt_out_scope=scope
+            f"d{seq}",
+            "thread",
+            seq,
+            SENDER,
+            PARTICIPANT,
+            f"text {seq}",
+            canceled,
+            opt_out_scope=scope,
+            at_most_once=seq == ONCE,
+            expire_time=EXPIRY if seq == EXPIRING else None,
         )
         known = self.deliveries.get(submission.message_id)
         if canceled and known is not None and known.state is State.PENDING:
@@ -115,7 +132,9 @@ class World:
         sid = f"SM{len(self.twilio)}" if taken else ""
         if taken:
             seq = self.deliveries[claim.delivery_id].seq
-            self.twilio.append(Accepted(sid, claim.delivery_id, seq, claim.text, self.now))
+            # A messaging service keeps the sender open.
+            sender = "" if claim.scope else SENDER
+            self.twilio.append(Accepted(sid, claim.delivery_id, seq, claim.text, self.now, sender))
         answer = Answer(max(status, 0), code, sid if status == 201 else "", left=status >= 0)
         process.findings.append(self._finding(claim, answer))
 
@@ -145,7 +164,7 @@ class World:
     def look(self, process: Process) -> None:
         """The oldest question to the list is answered truthfully."""
         look = self.looks.pop(0)
-        listed = [Listed(a.sid, "outbound-api", a.text, a.time) for a in reversed(self.twilio)]
+        listed = [Listed(a.sid, "outbound-api", a.text, a.time, a.sender) for a in reversed(self.twilio)]
         known = {d.sid for d in self.deliveries.values() if d.id != look.delivery_id}
         found = [sid for sid in candidates(Listing(listed, complete=True), look) if sid not in known]
         sighting = Sighting(look, found[0] if found else "", self.now)
@@ -153,9 +172,11 @@ class World:
         self.decide(process, lambda decision: decision.see(self.lane, delivery, sighting))
 
     def hidden(self) -> Accepted | None:
-        """A message that Twilio has and that counts as unknown, unless it is to be canceled."""
+        """A message that Twilio has and that counts as unknown, unless it would not be sent again in any case."""
         head = self.lane.head
         if head is None or head.state is not State.UNKNOWN or head.canceled or self.opted_out:
+            return None
+        if head.seq == EXPIRING:
             return None
         return next((accepted for accepted in self.twilio if accepted.delivery_id == head.id), None)
 
@@ -245,8 +266,14 @@ class World:
         if delivery.state is State.ACCEPTED:
             assert has_it, "counts as accepted, and Twilio does not have it"
             assert delivery.sid
-        if delivery.state in (State.FAILED, State.SUPPRESSED, State.CANCELED):
+        if delivery.state in (State.FAILED, State.SUPPRESSED, State.CANCELED, State.EXPIRED):
             assert not has_it, f"counts as {delivery.state}, and Twilio has it"
+        if delivery.state is State.UNKNOWN and delivery.seq == ONCE:
+            self.doubted.add(delivery.id)
+        if delivery.state is State.CLAIMED:
+            assert delivery.id not in self.doubted, "sent once at the most, and tried again"
+            assert delivery.seq != EXPIRING or (delivery.started_time or 0.0) < EXPIRY, "sent when it was of no use"
+        assert delivery.state is not State.HELD or delivery.seq == ONCE
         assert delivery.final == (delivery.due_time is None)
         assert delivery.final or delivery.seq >= self.lane.next_seq
         assert delivery.id not in self.withdrawn or delivery.state is State.CANCELED
@@ -266,7 +293,8 @@ class World:
             assert delivery.state is State.UNKNOWN, "what may have left is not sent again without evidence"
         else:
             waiting = State.SUPPRESSED if self.opted_out else State.PENDING
-            assert delivery.state in (waiting, State.CANCELED), "what never left can be sent"
+            ended = State.EXPIRED if delivery.seq == EXPIRING and self.now >= EXPIRY else State.CANCELED
+            assert delivery.state in (waiting, State.CANCELED, ended), "what never left can be sent"
 
     def complete(self) -> None:
         """Nothing fails any more: everything must come to its end, and what was to be sent be sent."""

@@ -1,4 +1,4 @@
-"""Lets items into a batcher: only so many may wait, and no caller waits longer than its time.
+"""Lets items into a batcher: only so many may wait, no caller waits in vain, and none longer than its time.
 
 A caller that gave up says nothing about its item, which may still be flushed.
 """
@@ -6,6 +6,7 @@ A caller that gave up says nothing about its item, which may still be flushed.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -19,12 +20,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class IntakeLimits:
-    """`patience` is how many seconds a caller waits, `waiting` how many items may, beside those being flushed."""
+    """`patience` is how many seconds a caller waits, `waiting` how many items may, beside those being flushed.
+
+    While one of them has waited for `queue` seconds, no other is let in: it would wait in vain.
+    """
 
     patience: float
     waiting: int
     batch: int
     flights: int
+    queue: float = math.inf
 
 
 class Intake(Generic[Item, Result]):
@@ -35,7 +40,7 @@ class Intake(Generic[Item, Result]):
 
     async def submit(self, item: Item) -> Result:
         """Raises Overloaded, OutOfTime, or what the flush raised."""
-        if self.batcher.waiting >= self._limits.waiting:
+        if self.batcher.waiting >= self._limits.waiting or self.batcher.longest_wait > self._limits.queue:
             raise Overloaded
         future = self.batcher.put(item)
         timer = self._loop.call_later(self._limits.patience, _give_up, future)

@@ -32,6 +32,7 @@ SENTENCES = {
     "OPTED_OUT": "the participant has opted out of texts from this number",
     "OPEN_SESSION": "the participant has an open session, and the agent's settings say to let it be",
     "SESSION_ENDED": "the session has ended",
+    "BACKLOG": "more texts wait to be sent from this number than it gets sent; try again later",
     "REQUEST_CONFLICT": "the Idempotency-Key belongs to another request: use a new one",
 }
 

@@ -38,6 +38,7 @@ STATUSES: tuple[tuple[type[ParleyError], int], ...] = (
 )
 # Whatever is wrong behind the gateway is not the caller's fault, and may be over in a moment.
 NOT_NOW = 503
+BACKLOG_WAIT = 30.0
 NOT_JSON = "the body: write a JSON object in UTF-8"
 NO_PATH = "nothing is served at this path: see /docs"
 
@@ -68,7 +69,7 @@ class Problems:
         if status == 401:
             headers["www-authenticate"] = "Bearer"
         elif status in (429, NOT_NOW):
-            headers["retry-after"] = str(math.ceil(error.wait)) if isinstance(error, TooFast) else "1"
+            headers["retry-after"] = str(math.ceil(_wait(error)))
         detail = f"{error.message}; try again" if status == NOT_NOW else error.message
         return problem(status, detail, headers)
 
@@ -99,6 +100,13 @@ class Problems:
 
     async def _failed(self, request: Request, error: Exception) -> Response:
         return problem(500, "the gateway failed; the log says where")
+
+
+def _wait(error: ParleyError) -> float:
+    """Seconds after which it is worth another try."""
+    if isinstance(error, TooFast):
+        return error.wait
+    return BACKLOG_WAIT if error.error_reason == "BACKLOG" else 1.0
 
 
 def sentence(errors: Sequence[Mapping[str, Any]]) -> str:

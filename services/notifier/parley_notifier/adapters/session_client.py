@@ -1,8 +1,9 @@
-"""Speaks to the session service over gRPC: what became of its messages, sessions that are due, texts that it missed."""
+"""Speaks to the session service over gRPC: what became of its messages, sessions that are due, texts that it missed,
+numbers that were changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import grpc
@@ -10,14 +11,20 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parley.channel.v1.channel_pb2 import CHANNEL_SMS
-from parley.session.v1 import session_pb2, session_service_pb2, session_service_pb2_grpc
+from parley.session.v1 import (
+    number_service_pb2,
+    number_service_pb2_grpc,
+    session_pb2,
+    session_service_pb2,
+    session_service_pb2_grpc,
+)
 from parley_chassis.errors import Unavailable, is_unavailable
 from parley_chassis.grpc_channel import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_notifier.domain.coverage import Handed, InboundText
 from parley_notifier.domain.reports import Record, Told
 from parley_notifier.errors import CallRefused, RecordRefused
-from parley_notifier.ports import TimedOut
+from parley_notifier.ports import NumberPage, Registered, TimedOut
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -29,6 +36,8 @@ Outcome = session_pb2.ReceiveResult
 TIMEOUT = 0.6
 LONG_TIMEOUT = 5.0
 """For calls that nobody waits for."""
+NUMBERS = 500
+"""On a page."""
 STATES = {told: session_pb2.DeliveryState.Value(f"DELIVERY_STATE_{told.value}") for told in Told}
 HANDED = {
     Outcome.OUTCOME_ACCEPTED: Handed.STORED,
@@ -41,12 +50,13 @@ HANDED = {
 
 
 class SessionClient:
-    """The ports Recorder and Sessions."""
+    """The ports Recorder, Sessions and Register."""
 
     def __init__(self, addresses: Sequence[str], process: ProcessSettings) -> None:
         self._replicas = Replicas(addresses, session_service_pb2_grpc.SessionServiceStub, process)
         # Of their own: one that takes long over a job may be quick to take records.
         self._jobs = Replicas(addresses, session_service_pb2_grpc.SessionServiceStub, process)
+        self._numbers = Replicas(addresses, number_service_pb2_grpc.NumberServiceStub, process)
 
     async def record(self, records: Sequence[Record]) -> None:
         request = session_service_pb2.RecordDeliveriesRequest(records=map(_record, records))
@@ -70,18 +80,37 @@ class SessionClient:
         handed = [HANDED.get(result.outcome, Handed.OPEN) for result in answer.results]
         return handed + [Handed.OPEN] * (len(texts) - len(handed))
 
+    async def list_numbers(self, since: float | None, page: str) -> NumberPage:
+        request = number_service_pb2.ListNumbersRequest(
+            page_size=NUMBERS, page_token=page, updated_since=_timestamp(since)
+        )
+        answer = await _named(
+            self._numbers.call(lambda stub: stub.ListNumbers, request, timeout=LONG_TIMEOUT, repeats=0)
+        )
+        numbers = [
+            Registered(item.number, item.sending_paused, item.segments_per_second, _seconds(item.update_time))
+            for item in answer.numbers
+        ]
+        return NumberPage(numbers, answer.next_page_token)
+
     async def _call(self, method: Method[RequestT, ResponseT], request: RequestT) -> ResponseT:
-        try:
-            return await self._jobs.call(method, request, timeout=LONG_TIMEOUT, repeats=0)
-        except grpc.aio.AioRpcError as error:
-            name = error.code().name
-            if is_unavailable(error):
-                raise Unavailable(f"the session service did not answer ({name})", reason=name) from None
-            raise CallRefused(f"the session service refuses the call ({name})", reason=name) from None
+        return await _named(self._jobs.call(method, request, timeout=LONG_TIMEOUT, repeats=0))
 
     async def close(self) -> None:
         await self._replicas.close()
         await self._jobs.close()
+        await self._numbers.close()
+
+
+async def _named(call: Awaitable[ResponseT]) -> ResponseT:
+    """What the call answers; raises Unavailable or CallRefused."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        name = error.code().name
+        if is_unavailable(error):
+            raise Unavailable(f"the session service did not answer ({name})", reason=name) from None
+        raise CallRefused(f"the session service refuses the call ({name})", reason=name) from None
 
 
 def _record(record: Record) -> session_pb2.DeliveryRecord:

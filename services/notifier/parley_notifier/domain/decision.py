@@ -10,12 +10,25 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from parley_notifier.domain.delivery import Delivery, Event, State
-from parley_notifier.domain.facts import Alarm, Attempt, Claim, Finding, Report, Sighting, Submission
+from parley_notifier.domain.error_codes import ErrorCode, in_answer, in_report
+from parley_notifier.domain.facts import (
+    Alarm,
+    Attempt,
+    Claim,
+    Finding,
+    Notice,
+    Report,
+    Sighting,
+    Submission,
+    claim_of,
+    look_of,
+)
 from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.outcomes import Wait
 from parley_notifier.domain.reports import Record, Told, rank, record_of
 from parley_notifier.domain.segments import count, normalise
+from parley_notifier.domain.sender import Senders
 from parley_notifier.domain.settlement import Look
 from parley_notifier.domain.terms import Terms
 
@@ -38,6 +51,7 @@ class Decision:
     """The process's own clock at `now`: what was measured on it is told on the database's."""
     known_opt_outs: dict[OptOutKey, OptOut] = field(default_factory=dict)
     """Those that hold for the lanes of this batch, kept up with what it brings."""
+    senders: Senders = field(default_factory=Senders)
 
     inserted: dict[str, Delivery] = field(default_factory=dict)
     changed: dict[str, Delivery] = field(default_factory=dict)
@@ -53,6 +67,9 @@ class Decision:
     """To be written."""
     alarms: list[tuple[Alarm, str]] = field(default_factory=list)
     """With the delivery's id."""
+    notices: list[Notice] = field(default_factory=list)
+    delivered: list[str] = field(default_factory=list)
+    """Senders whose texts have arrived."""
     starved: bool = False
     """A text could have been claimed and was not, for want of allowance."""
     _touched: dict[str, Lane] = field(default_factory=dict)
@@ -87,6 +104,7 @@ class Decision:
         """Applies what a sender found. About an earlier attempt than the last, only a proof counts."""
         self._touched[lane.thread_id] = lane
         self._keep(finding)
+        self._notice(in_answer(finding.answer.error_code), lane, delivery)
         event = finding.outcome.event
         if event is Event.OPT_OUT:
             self._learn_opt_out(lane, self._told(finding.began))
@@ -116,6 +134,9 @@ class Decision:
             delivery.status = report.status
             delivery.error_code = report.error_code or delivery.error_code
             self._change(lane, delivery)
+            self._notice(in_report(report.error_code), lane, delivery)
+            if report.status == "delivered":
+                self.delivered.append(lane.sender)
         record = self._record(lane, delivery)
         if record is not None and record.told is Told.SUPPRESSED and delivery.state is State.ACCEPTED:
             self._learn_opt_out(lane, record.event_time)
@@ -142,7 +163,7 @@ class Decision:
             # Moved before the look is taken, so that no other process takes it as well.
             head.due_time = self.now + self.terms.gap
             self._change(lane, head)
-            self.looks.append(_look(lane, head))
+            self.looks.append(look_of(lane, head))
 
     # ---- what follows
 
@@ -157,11 +178,13 @@ class Decision:
             self._free(lane)
             if self.known_opt_outs:
                 self._suppress(lane)
+            self._expire(lane)
             lane.pass_final()
-            self._claim(lane)
+            blocked_until = self._claim(lane)
             head = lane.head
             lane.in_flight = lane.next_seq if head is not None and head.in_flight else None
-            lane.wake(lane.due_time(self.now), exact=lane.thread_id in self._tended)
+            due = lane.due_time(self.now) if blocked_until is None else blocked_until
+            lane.wake(due, exact=lane.thread_id in self._tended)
             if before != (lane.next_seq, lane.in_flight, lane.wake_time):
                 self.lanes[lane.thread_id] = lane
 
@@ -188,13 +211,30 @@ class Decision:
                 delivery.error_code = 0
                 self._change(lane, delivery)
 
-    def _claim(self, lane: Lane) -> None:
+    def _expire(self, lane: Lane) -> None:
+        for delivery in lane.queue.values():
+            is_over = delivery.expire_time is not None and delivery.expire_time <= self.now
+            if is_over and delivery.apply(Event.EXPIRE):
+                delivery.due_time = None
+                self._change(lane, delivery)
+
+    def _claim(self, lane: Lane) -> float | None:
+        """Claims the head if it may be sent now. Returns when to look again, where its due time does not tell."""
         head = lane.head
         if head is None or head.state is not State.PENDING or head.due_time is None or head.due_time > self.now:
-            return
+            return None
+        blocked_until = self.senders.blocked_until(lane.sender, self.now)
+        if blocked_until is not None:
+            return blocked_until
         if self.allowance <= 0:
             self.starved = True
-            return
+        elif self.senders.has_turn(lane.sender, head, self.now):
+            self._take(lane, head)
+        elif head.due_time > self.now:
+            self._change(lane, head)
+        return None
+
+    def _take(self, lane: Lane, head: Delivery) -> None:
         self.allowance -= 1
         head.apply(Event.CLAIM)
         head.attempt += 1
@@ -203,10 +243,13 @@ class Decision:
         head.due_time = self.now + self.terms.lease
         head.absent_time = None
         head.error_code = 0
+        head.paced = False
         self._change(lane, head)
-        self.claims.append(
-            Claim(head.id, lane.thread_id, head.attempt, lane.sender, lane.participant, head.text, head.traceparent)
-        )
+        self.claims.append(claim_of(lane, head, self.now))
+
+    def _notice(self, row: ErrorCode | None, lane: Lane, delivery: Delivery) -> None:
+        if row is not None:
+            self.notices.append(Notice(row, delivery.id, lane.sender))
 
     def _keep(self, finding: Finding) -> None:
         claim = finding.claim
@@ -226,7 +269,10 @@ class Decision:
         return delivery.owner == self.owner and (delivery.id, delivery.attempt) not in self.held
 
     def _prove(self, lane: Lane, delivery: Delivery, sid: str) -> None:
+        was_held = delivery.state is State.HELD
         if delivery.apply(Event.PROVE):
+            if was_held:
+                self.alarms.append((Alarm.PROOF_AFTER_FINAL, delivery.id))
             delivery.sid = sid
             delivery.due_time = delivery.absent_time = None
             delivery.error_code = 0
@@ -245,8 +291,10 @@ class Decision:
         if delivery.started_time is not None:
             counts_from = max(counts_from, delivery.started_time + self.terms.settle)
         if asked >= counts_from:
-            delivery.apply(Event.MISS)
-            delivery.due_time = self.now
+            # One that was canceled is not sent again in any case.
+            is_held = delivery.at_most_once and not delivery.canceled
+            delivery.apply(Event.HOLD if is_held else Event.MISS)
+            delivery.due_time = None if is_held else self.now
         else:
             delivery.due_time = max(self.now, min(self.now + self.terms.gap, counts_from))
         self._change(lane, delivery)
@@ -285,6 +333,8 @@ class Decision:
             text=text,
             due_time=self.now,
             segments=count(text),
+            at_most_once=submission.at_most_once,
+            expire_time=submission.expire_time,
             traceparent=submission.traceparent,
             create_time=submission.create_time or self.now,
         )
@@ -309,8 +359,3 @@ def _fits(lane: Lane | None, submission: Submission, known: Delivery | None) -> 
     if known is not None:
         return (known.thread_id, known.seq) == (submission.thread_id, submission.seq)
     return submission.seq >= lane.next_seq and submission.seq not in lane.queue
-
-
-def _look(lane: Lane, head: Delivery) -> Look:
-    started = head.started_time if head.started_time is not None else 0.0
-    return Look(lane.thread_id, head.id, head.attempt, started, lane.sender, lane.participant, head.text)

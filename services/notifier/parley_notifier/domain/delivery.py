@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a delivery stands. CLAIMED and UNKNOWN are in flight; the last four are final for its lane."""
+    """Where a delivery stands. CLAIMED and UNKNOWN are in flight; those after them are final for its lane."""
 
     PENDING = "pending"
     CLAIMED = "claimed"
@@ -16,10 +16,14 @@ class State(StrEnum):
     FAILED = "failed"
     SUPPRESSED = "suppressed"
     CANCELED = "canceled"
+    EXPIRED = "expired"
+    """Of no use any more before it was sent."""
+    HELD = "held"
+    """Perhaps sent, and not to be sent twice: people decide."""
 
 
 IN_FLIGHT = frozenset({State.CLAIMED, State.UNKNOWN})
-FINAL = frozenset({State.ACCEPTED, State.FAILED, State.SUPPRESSED, State.CANCELED})
+FINAL = frozenset(State) - {State.PENDING} - IN_FLIGHT
 
 
 class Event(StrEnum):
@@ -43,6 +47,10 @@ class Event(StrEnum):
     """The lease ran out: nobody knows what the sender did."""
     MISS = "miss"
     """Twilio's list has not shown it, often and late enough."""
+    HOLD = "hold"
+    """The same, of a text that is sent once at the most."""
+    EXPIRE = "expire"
+    """Its time is over."""
 
 
 # The whole machine. A pair that is not here changes nothing.
@@ -50,6 +58,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.PENDING, Event.CLAIM): State.CLAIMED,
     (State.PENDING, Event.CANCEL): State.CANCELED,
     (State.PENDING, Event.OPT_OUT): State.SUPPRESSED,
+    (State.PENDING, Event.EXPIRE): State.EXPIRED,
     (State.PENDING, Event.PROVE): State.ACCEPTED,  # a proof may come after the evidence of absence
     (State.CLAIMED, Event.PROVE): State.ACCEPTED,
     (State.CLAIMED, Event.REFUSE): State.FAILED,
@@ -59,6 +68,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.CLAIMED, Event.LAPSE): State.UNKNOWN,
     (State.UNKNOWN, Event.PROVE): State.ACCEPTED,
     (State.UNKNOWN, Event.MISS): State.PENDING,  # the only way to a second send
+    (State.UNKNOWN, Event.HOLD): State.HELD,
+    (State.HELD, Event.PROVE): State.ACCEPTED,  # whoever decides about it has to know; its lane has passed it
 }
 
 
@@ -88,6 +99,12 @@ class Delivery:
     error_code: int = 0
     canceled: bool = False
     """Must not be sent (again); settled first if it is in flight."""
+    at_most_once: bool = False
+    """Never sent a second time without proof that the first one came to nothing."""
+    expire_time: float | None = None
+    """From then on it is of no use."""
+    paced: bool = False
+    """It was given its turn in the sender's pace, for `due_time`."""
     segments: int = 0
     traceparent: str = ""
     create_time: float = 0.0

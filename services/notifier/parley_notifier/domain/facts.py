@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from parley_notifier.domain.delivery import Delivery
+from parley_notifier.domain.error_codes import ErrorCode
+from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.opt_out import OptOut
 from parley_notifier.domain.outcomes import Answer, Outcome
 from parley_notifier.domain.settlement import Look
+from parley_notifier.domain.terms import validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Submission:
     create_time: float = 0.0
     traceparent: str = ""
     opt_out_scope: str = field(default="", repr=False)
+    at_most_once: bool = False
+    expire_time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,10 @@ class Claim:
     participant: str = field(repr=False)
     text: str = field(repr=False)
     traceparent: str = ""
+    scope: str = field(default="", repr=False)
+    """What the sender shares its opt-outs with; the sid of a messaging service is named to Twilio."""
+    validity: int = 0
+    """Seconds after which Twilio is to give the text up; 0: after as many as it takes at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,15 @@ class Attempt:
     answer: Answer
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An error code of the table came for a sender's text."""
+
+    row: ErrorCode
+    delivery_id: str
+    sender: str = field(repr=False)
+
+
 class Alarm(StrEnum):
     """What must not happen and did; a person has to see it."""
 
@@ -98,3 +117,22 @@ class Alarm(StrEnum):
     """Twilio has two messages for one delivery."""
     PROOF_AFTER_FINAL = "proof_after_final"
     """Twilio has a message that counted as never sent."""
+
+
+def claim_of(lane: Lane, head: Delivery, now: float) -> Claim:
+    return Claim(
+        head.id,
+        lane.thread_id,
+        head.attempt,
+        lane.sender,
+        lane.participant,
+        head.text,
+        head.traceparent,
+        lane.opt_out_scope,
+        validity(head.expire_time, now),
+    )
+
+
+def look_of(lane: Lane, head: Delivery) -> Look:
+    started = head.started_time if head.started_time is not None else 0.0
+    return Look(lane.thread_id, head.id, head.attempt, started, lane.sender, lane.participant, head.text)

@@ -23,7 +23,8 @@ class Lane:
     """The seq that is claimed or unknown; the database refuses any but the head's."""
     wake_time: float | None = None
     """No later than the moment at which somebody has to look at the lane. Early is harmless, late is not: so
-    a text that comes and goes need not move it, and the index on it stays small and still."""
+    a text that comes and goes need not move it, and the index on it stays small and still. Infinite while the sender
+    is switched off: the lane sleeps until it is woken."""
     queue: dict[int, Delivery] = field(default_factory=dict, repr=False)
     """Deliveries by seq, from the head on, as far as they were read."""
     cut: bool = False

@@ -1,4 +1,4 @@
-"""What an answer of Twilio to a send means, or its absence: the one table that decides about a second send."""
+"""What an answer of Twilio to a send means, or its absence: what decides about a second send."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from parley_notifier.domain.delivery import Event
-from parley_notifier.domain.reports import OPTED_OUT
+from parley_notifier.domain.error_codes import ErrorCode, Stops, Verdict, in_answer
 
 
 class Wait(StrEnum):
@@ -48,13 +48,13 @@ OPTED_OUT_NOW = Outcome("opted_out", Event.OPT_OUT)
 REFUSED = Outcome("refused", Event.REFUSE)
 UNKNOWN = Outcome("unknown", Event.DOUBT)
 
-BY_ERROR_CODE = {
-    20003: ACCOUNT_REFUSED,  # bad or suspended credentials: the texts are kept, somebody has to act
-    20005: ACCOUNT_REFUSED,  # account not active
-    20429: THROTTLED,
-    OPTED_OUT: OPTED_OUT_NOW,
-    21611: QUEUE_FULL,
+RETRIES = {
+    Stops.NOTHING: THROTTLED,
+    Stops.EASE: THROTTLED,
+    Stops.SENDER: QUEUE_FULL,
+    Stops.ACCOUNT: ACCOUNT_REFUSED,
 }
+VERDICTS = {Verdict.SUPPRESS: OPTED_OUT_NOW, Verdict.SETTLE: UNKNOWN}
 
 
 def outcome_of(answer: Answer) -> Outcome:
@@ -65,7 +65,7 @@ def outcome_of(answer: Answer) -> Outcome:
     | none, and no byte left                          | unreachable              |
     | 2xx with a sid                                  | accepted                 |
     | 429                                             | throttled: never processed |
-    | 4xx with one of the codes above                 | theirs                   |
+    | 4xx with one of the codes of the table          | as its row says          |
     | 4xx with another of Twilio's codes              | refused                  |
     | anything else: no answer, 5xx, 2xx without sid, 4xx that is not Twilio's | unknown |
     """
@@ -76,5 +76,11 @@ def outcome_of(answer: Answer) -> Outcome:
     if answer.http_status == 429:
         return THROTTLED
     if 400 <= answer.http_status < 500 and answer.error_code:
-        return BY_ERROR_CODE.get(answer.error_code, REFUSED)
+        return _by_code(in_answer(answer.error_code))
     return UNKNOWN
+
+
+def _by_code(row: ErrorCode | None) -> Outcome:
+    if row is None:
+        return REFUSED
+    return RETRIES[row.stops] if row.verdict is Verdict.RETRY else VERDICTS.get(row.verdict, REFUSED)

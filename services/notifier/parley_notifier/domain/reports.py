@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from parley_notifier.domain.delivery import Delivery, State
+from parley_notifier.domain.error_codes import Verdict, in_report
 
 # Reports arrive in any order; only one of a higher rank changes what is known.
 RANKS = {
@@ -21,8 +22,6 @@ RANKS = {
     "read": 5,
 }
 
-OPTED_OUT = 21610
-BLOCKED = 30004
 TOLL_FREE = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
 
 
@@ -42,6 +41,8 @@ class Told(StrEnum):
     UNDELIVERED = "UNDELIVERED"
     SUPPRESSED = "SUPPRESSED"
     CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    HELD = "HELD"
 
 
 _BY_STATE = {
@@ -50,6 +51,8 @@ _BY_STATE = {
     State.FAILED: Told.FAILED,
     State.SUPPRESSED: Told.SUPPRESSED,
     State.CANCELED: Told.CANCELED,
+    State.EXPIRED: Told.EXPIRED,
+    State.HELD: Told.HELD,
 }
 _BY_STATUS = {
     "sent": Told.SENT,
@@ -59,6 +62,7 @@ _BY_STATUS = {
     "failed": Told.FAILED,
     "canceled": Told.CANCELED,
 }
+_BY_VERDICT = {Verdict.SUPPRESS: Told.SUPPRESSED, Verdict.EXPIRE: Told.EXPIRED, Verdict.HOLD: Told.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,15 @@ def record_of(delivery: Delivery, sender: str) -> Record | None:
         return None
     if delivery.state is State.ACCEPTED:
         told = _BY_STATUS.get(delivery.status, told)
-        if told in (Told.FAILED, Told.UNDELIVERED) and _is_opt_out(delivery.error_code, sender):
-            told = Told.SUPPRESSED
+        if told in (Told.FAILED, Told.UNDELIVERED):
+            told = _by_code(delivery.error_code, sender) or told
     event_time = (delivery.started_time or 0.0) if told is Told.SUPPRESSED else 0.0
     return Record(delivery.id, told, delivery.sid, delivery.error_code, event_time)
 
 
-def _is_opt_out(error_code: int, sender: str) -> bool:
+def _by_code(error_code: int, sender: str) -> Told | None:
+    row = in_report(error_code)
     # 30004 has many causes; from a toll-free number it is how the network tells of a STOP.
-    return error_code == OPTED_OUT or (error_code == BLOCKED and sender.startswith(TOLL_FREE))
+    if row is None or (row.only_toll_free and not sender.startswith(TOLL_FREE)):
+        return None
+    return _BY_VERDICT.get(row.verdict)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+LEAST_VALIDITY, MOST_VALIDITY = 6, 36_000
+"""Seconds: Twilio advises against 5 and fewer, and takes no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Terms:
     """The first pause after a 429 or a failed connection; doubles with each attempt."""
     backoff_limit: float = 30.0
     pause: float = 60.0
-    """The pause when the sender's queue at Twilio is full, or the account is refused."""
+    """For so long nothing is sent from a sender whose queue is full, and at all when Twilio refuses the account."""
 
     def backoff_of(self, attempt: int, jitter: float) -> float:
         """The pause before the attempt after `attempt`; `jitter` from 0 to 1 takes up to half of it away."""
@@ -38,3 +42,10 @@ class Terms:
         if self.settle < self.lease:
             found.append("settle is shorter than lease: an attempt under way could count as absent")
         return found
+
+
+def validity(expire_time: float | None, now: float) -> int:
+    """The seconds after which Twilio is to give up a text that is sent now; 0 where nothing is to be said of it."""
+    if expire_time is None:
+        return 0
+    return min(max(math.ceil(expire_time - now), LEAST_VALIDITY), MOST_VALIDITY)

@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from parley_notifier.domain.decision import Decision
-from parley_notifier.domain.facts import Claim
+from parley_notifier.domain.facts import Claim, Notice
 from parley_notifier.domain.reports import Record
+from parley_notifier.domain.sender import Senders
 from parley_notifier.domain.settlement import Look
 from parley_notifier.domain.terms import Terms
 from parley_notifier.handlers.hold_claims import Claims
@@ -29,6 +30,9 @@ class FollowUps:
     """With the time, on the process's own clock, before which the lease cannot have begun."""
     look: Callable[[Look], None]
     record: Callable[[Record], Recorded]
+    heed: Callable[[Notice], None] = lambda notice: None
+    delivered: Callable[[str], None] = lambda sender: None
+    """With the sender of a text that has arrived."""
 
 
 class DecideLanes:
@@ -74,6 +78,7 @@ class DecideLanes:
             allowance=self._claims.allowance,
             held=self._claims.held,
             known_opt_outs=gathered.opt_outs,
+            senders=Senders(gathered.senders, gathered.now + self._claims.closed_for),
         )
 
     def _follow(self, decision: Decision, began: float) -> Mapping[str, Recorded]:
@@ -83,6 +88,10 @@ class DecideLanes:
             self._follow_ups.look(look)
         if decision.starved:
             self._claims.starve()
+        for notice in decision.notices:
+            self._follow_ups.heed(notice)
+        for sender in decision.delivered:
+            self._follow_ups.delivered(sender)
         for alarm, delivery_id in decision.alarms:
             log.error(alarm.value, extra={"message_id": delivery_id})
         return {delivery_id: self._follow_ups.record(record) for delivery_id, record in decision.records.items()}

@@ -30,7 +30,10 @@ class SendMessage:
         terms: Terms,
         telemetry: Telemetry,
         mark: Callable[[Finding], Awaitable[object]],
+        accepted: Callable[[str], None] = lambda sender: None,
     ) -> None:
+        """`accepted` is called with the sender of each text that Twilio has taken."""
+        self._accepted = accepted
         self._carrier = carrier
         self._claims = claims
         self._terms = terms
@@ -52,11 +55,12 @@ class SendMessage:
             await asyncio.wait(self._tasks)
 
     async def _run(self, claim: Claim, claimed: float) -> None:
+        finding: Finding | None = None
         try:
             try:
                 finding = await self._send(claim, claimed)
             finally:
-                self._claims.finish_send()
+                self._claims.finish_send(finding)
             await self._tell(finding)
         finally:
             self._claims.let_go(claim)
@@ -68,7 +72,9 @@ class SendMessage:
             return Finding(claim, NOT_STARTED, Answer(left=False), began, began)
         answer = await self._ask(claim)
         outcome = outcome_of(answer)
-        if outcome is not ACCEPTED:
+        if outcome is ACCEPTED:
+            self._accepted(claim.sender)
+        else:
             _log(claim, outcome, answer)
         return Finding(claim, outcome, answer, began, time.monotonic(), random.random())  # noqa: S311
 

@@ -52,9 +52,9 @@ class SettleUnknown:
 
     async def _look(self, look: Look) -> Sighting | None:
         asked = time.monotonic()
-        listing = await self._carrier.list_messages(look.sender, look.participant)
+        listing = await self._carrier.list_messages(look)
         found = candidates(listing, look)
-        others = await self._store.known_sids(look.thread_id, look.delivery_id, found) if found else set()
+        others = await self._store.known_sids(look, found) if found else set()
         own = [sid for sid in found if sid not in others]
         if len(own) > 1:
             log.error(Alarm.DUPLICATE_SUSPECTED.value, extra={"message_id": look.delivery_id})

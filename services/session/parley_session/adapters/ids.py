@@ -7,8 +7,20 @@ import time
 
 
 def new_id() -> str:
-    stamp = time.time_ns() // 1_000_000
     random = secrets.randbits(74)
-    value = (stamp << 80) | (0x7 << 76) | ((random >> 62) << 64) | (0b10 << 62) | (random & ((1 << 62) - 1))
+    value = (_stamp() << 80) | (0x7 << 76) | ((random >> 62) << 64) | (0b10 << 62) | (random & ((1 << 62) - 1))
+    return _text(value)
+
+
+def id_before(age: float) -> str:
+    """Greater than the ids that were made more than `age` seconds ago, and no greater than the others."""
+    return _text((_stamp() - int(age * 1000)) << 80)
+
+
+def _stamp() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _text(value: int) -> str:
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

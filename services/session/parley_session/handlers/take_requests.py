@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 CONFLICT = "REQUEST_CONFLICT"
 NO_NUMBER = "NO_NUMBER"
+BACKLOG = "BACKLOG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,19 @@ Taken = Done | Refused | None
 
 
 class TakeRequests:
-    """Takes a batch; a thread's requests are taken in order, one after the other."""
+    """Takes a batch; a thread's requests are taken in order, one after the other.
 
-    def __init__(self, store: ThreadStore, context: Callable[[Gathered], Context], follow_up: FollowUp) -> None:
+    `held_up` says which numbers have more to send than they get sent.
+    """
+
+    def __init__(
+        self,
+        store: ThreadStore,
+        context: Callable[[Gathered], Context],
+        follow_up: FollowUp,
+        held_up: Callable[[str], bool] = lambda number: False,
+    ) -> None:
+        self._held_up = held_up
         self._store = store
         self._context = context
         self._follow_up = follow_up
@@ -73,6 +84,8 @@ class TakeRequests:
             return known if known.request == command.request else Refused(CONFLICT)
         if thread is None:
             return Refused(NO_NUMBER)
+        if isinstance(command, _Identified) and self._held_up(thread.endpoint):
+            return Refused(BACKLOG)
         try:
             decision = decide(thread, [command], self._context(gathered))
         except Refused as refused:

@@ -94,15 +94,25 @@ class MessagingServices:
     def of(self, phone_number: str) -> MessagingService | None:
         return self._by_number.get(phone_number)
 
-    def attach(self, service: MessagingService, phone_number: str) -> None:
-        """Raises Refusal 21710 or 21712 when a service has the number already."""
+    def attach(self, service: MessagingService, phone_number: str, room: int = 0) -> None:
+        """Raises Refusal 21710 or 21712 when a service has the number already, 21714 when it has `room` numbers.
+
+        0 is room without limit.
+        """
         holder = self._by_number.get(phone_number)
         if holder is service:
             raise Refusal(21710, "Phone Number or Short Code is already in the Messaging Service.", 409)
         if holder is not None:
             raise Refusal(21712, "Phone Number or Short Code is associated with another Messaging Service.", 409)
+        if room and len(service.pool) >= room:
+            raise Refusal(21714, f"The Messaging Service has {room} numbers, which is as many as it can have")
         service.pool.append(phone_number)
         self._by_number[phone_number] = service
+
+    def remove(self, service: MessagingService) -> None:
+        for phone_number in list(service.pool):
+            self.detach(service, phone_number)
+        del self._by_sid[service.sid]
 
     def detach(self, service: MessagingService, phone_number: str) -> None:
         service.pool.remove(phone_number)
@@ -117,6 +127,9 @@ class MessagingServices:
 def webhook_for(number: Number, service: MessagingService | None) -> Webhook | None:
     """None: the service has no webhook, so texts to its numbers are not even received."""
     if service is None or service.use_inbound_webhook_on_number:
+        if number.sms_application_sid:
+            # The application's own URL counts then, which is not known here.
+            return Webhook("", "POST", "", "POST")
         return Webhook(number.sms_url, number.sms_method, number.sms_fallback_url, number.sms_fallback_method)
     if not service.inbound_request_url:
         return None

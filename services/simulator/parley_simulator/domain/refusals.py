@@ -25,6 +25,10 @@ def unauthorized() -> Refusal:
     return Refusal(20003, "Authenticate", 401)
 
 
+def suspended() -> Refusal:
+    return Refusal(20005, "Account not active", 403)
+
+
 def not_found(path: str) -> Refusal:
     return Refusal(20404, f"The requested resource {path} was not found", 404)
 

@@ -5,97 +5,43 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from email.utils import formatdate
 from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
 
+from parley_simulator.domain.calls import Call
 from parley_simulator.domain.form import Form
 from parley_simulator.domain.refusals import (
     Refusal,
     method_not_allowed,
     not_found,
+    suspended,
     too_many_requests,
     unauthorized,
 )
 from parley_simulator.domain.world import Account, World
 from parley_simulator.errors import ConnectionCut
 from parley_simulator.handlers.watch_log import Watch
-from parley_simulator.ports import Ids
-from parley_simulator.routes.messages import MessageRoutes
-from parley_simulator.routes.numbers import NumberRoutes
-from parley_simulator.routes.request import ApiRequest, Reply
-from parley_simulator.routes.services import ServiceRoutes
+from parley_simulator.ports import Clock, Ids
+from parley_simulator.routes.paths import Endpoint, Paths
+from parley_simulator.routes.request import API_VERSION, ApiRequest, Reply
 
-PATH = re.compile(r"/2010-04-01/Accounts/(?P<account>[^/]+)/(?P<resource>\w+)(?:/(?P<sid>\w+))?\.json")
-SERVICE_PATH = re.compile(r"/v1/Services(?:/(?P<sid>\w+)(?P<part>/PhoneNumbers(?:/(?P<item>\w+))?)?)?")
-SERVICES, SERVICE_NUMBERS = "v1/Services", "v1/Services/PhoneNumbers"
-Endpoint = Callable[[ApiRequest], Awaitable[Reply]]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a path names; the sids are "" where it names none."""
-
-    resource: str
-    sid: str = ""
-    item: str = ""
-
-    @property
-    def names_one(self) -> bool:
-        return bool(self.item if self.resource == SERVICE_NUMBERS else self.sid)
+ACCOUNTS = f"/{API_VERSION}/Accounts/"
 
 
 class Api:
     """Raw ASGI: this is what a load is sent to."""
 
-    def __init__(
-        self,
-        world: World,
-        messages: MessageRoutes,
-        numbers: NumberRoutes,
-        services: ServiceRoutes,
-        ids: Ids,
-        watch: Watch,
-    ) -> None:
+    def __init__(self, world: World, paths: Paths, clock: Clock, ids: Ids, watch: Watch) -> None:
         self._world = world
+        self._paths = paths
+        self._clock = clock
         self._ids = ids
         self._watch = watch
         self._under_way = 0
         self._accepted_credentials = _credentials(world.account)
-        # (resource, whether one is named) -> method -> (operation, endpoint)
-        self._endpoints: Mapping[tuple[str, bool], Mapping[str, tuple[str, Endpoint]]] = {
-            ("Messages", False): {
-                "POST": ("messages.create", messages.create_message),
-                "GET": ("messages.list", messages.list_messages),
-            },
-            ("Messages", True): {"GET": ("messages.fetch", messages.fetch_message)},
-            ("IncomingPhoneNumbers", False): {"GET": ("numbers.list", numbers.list_numbers)},
-            ("IncomingPhoneNumbers", True): {
-                "GET": ("numbers.fetch", numbers.fetch_number),
-                "POST": ("numbers.update", numbers.update_number),
-            },
-            (SERVICES, False): {
-                "GET": ("services.list", services.list_services),
-                "POST": ("services.create", services.create_service),
-            },
-            (SERVICES, True): {
-                "GET": ("services.fetch", services.fetch_service),
-                "POST": ("services.update", services.update_service),
-            },
-            (SERVICE_NUMBERS, False): {
-                "GET": ("services.numbers.list", services.list_numbers),
-                "POST": ("services.numbers.create", services.attach_number),
-            },
-            (SERVICE_NUMBERS, True): {
-                "GET": ("services.numbers.fetch", services.fetch_number),
-                "DELETE": ("services.numbers.delete", services.detach_number),
-            },
-        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, token = time.perf_counter(), self._ids()
@@ -126,51 +72,49 @@ class Api:
         await send({"type": "http.response.body", "body": content})
 
     async def _answer(self, scope: Scope, body: bytes, token: str, concurrent: int) -> Reply:
-        operation = "other"
+        call = self._world.calls.add(self._clock(), scope["method"], scope["path"])
         try:
-            asked = self._asked(scope)
-            operation, endpoint = self._route(scope, asked)
+            endpoint, names = self._find(scope)
+            query, form = Form.parse(scope["query_string"]), Form.parse(body)
+            self._world.calls.name(call, endpoint.operation, form if body else query)
             limit = self._world.limits.concurrency
             if limit and concurrent > limit:
                 raise too_many_requests()
-            query, form = Form.parse(scope["query_string"]), Form.parse(body)
+            sid, item = names.get("sid", ""), names.get("item", "")
             host = _header(scope, b"host").decode()
-            reply = await endpoint(
-                ApiRequest(operation, scope["path"], asked.sid, token, query, form, asked.item, host)
+            reply = await endpoint.act(
+                ApiRequest(endpoint.operation, scope["path"], sid, token, query, form, item, host)
             )
         except Refusal as refusal:
             reply = refusal.status, refusal.body()
         except ConnectionCut:
-            self._count(operation, "cut")
+            self._count(call, "cut")
             raise
-        self._count(operation, str(reply[0]))
+        self._count(call, str(reply[0]))
         return reply
 
-    def _count(self, operation: str, outcome: str) -> None:
-        self._world.requests[f"{operation} {outcome}"] += 1
+    def _count(self, call: Call, outcome: str) -> None:
+        call.outcome = outcome
+        self._world.requests[f"{call.operation} {outcome}"] += 1
         self._watch.notify()
 
-    def _asked(self, scope: Scope) -> Asked:
+    def _find(self, scope: Scope) -> tuple[Endpoint, dict[str, str]]:
         """Raises Refusal for a stranger, and for a path that names nothing."""
-        found = PATH.fullmatch(scope["path"])
+        path, account = scope["path"], self._world.account.sid
         given = _header(scope, b"authorization")
         known = [hmac.compare_digest(given, accepted) for accepted in self._accepted_credentials]
-        if not any(known) or (found is not None and found["account"] != self._world.account.sid):
+        if not any(known) or (
+            path.startswith(ACCOUNTS) and not path.startswith((f"{ACCOUNTS}{account}/", f"{ACCOUNTS}{account}."))
+        ):
             raise unauthorized()
-        if found is not None:
-            return Asked(found["resource"], found["sid"] or "")
-        found = SERVICE_PATH.fullmatch(scope["path"])
+        if self._world.standing.suspended:
+            raise suspended()
+        found = self._paths.find(path)
         if found is None:
-            raise not_found(unquote(scope["path"]))
-        return Asked(SERVICE_NUMBERS if found["part"] else SERVICES, found["sid"] or "", found["item"] or "")
-
-    def _route(self, scope: Scope, asked: Asked) -> tuple[str, Endpoint]:
-        methods = self._endpoints.get((asked.resource, asked.names_one))
-        if methods is None:
-            raise not_found(unquote(scope["path"]))
-        if scope["method"] not in methods:
+            raise not_found(unquote(path))
+        if scope["method"] not in found.by_method:
             raise method_not_allowed()
-        return methods[scope["method"]]
+        return found.by_method[scope["method"]], found.names
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:

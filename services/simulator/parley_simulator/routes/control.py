@@ -16,6 +16,8 @@ from parley_simulator.domain.messages import Media, Selection
 from parley_simulator.errors import BadRequestError
 from parley_simulator.handlers.hold_requests import Hold, Then
 from parley_simulator.routes.control_input import Fields
+from parley_simulator.routes.control_numbers import number_routes
+from parley_simulator.routes.control_papers import paper_routes
 from parley_simulator.routes.control_services import service_routes
 from parley_simulator.routes.control_views import (
     alert_view,
@@ -23,7 +25,6 @@ from parley_simulator.routes.control_views import (
     hold_view,
     hook_view,
     message_view,
-    number_view,
 )
 from parley_simulator.routes.phone import phone_routes
 from parley_simulator.routes.same_origin import SameOrigin
@@ -39,8 +40,6 @@ def control_plane(simulator: Simulator) -> Starlette:
         ("GET", "/health", control.health),
         ("GET", "/messages", control.messages),
         ("POST", "/messages/{sid}", control.move),
-        ("GET", "/numbers", control.numbers),
-        ("POST", "/numbers", control.add_number),
         ("POST", "/inbound", control.inbound),
         ("POST", "/inbound/{sid}", control.inbound_again),
         ("GET", "/wait", control.wait),
@@ -63,6 +62,8 @@ def control_plane(simulator: Simulator) -> Starlette:
     return Starlette(
         routes=[
             *phone_routes(simulator),
+            *number_routes(simulator),
+            *paper_routes(simulator),
             *service_routes(simulator),
             *(Route(path, endpoint, methods=[method]) for method, path, endpoint in table),
         ],
@@ -114,18 +115,6 @@ class _Control:
         fields.nothing_else()
         return JSONResponse(message_view(self._simulator.move(request.path_params["sid"], status, error_code)))
 
-    async def numbers(self, _: Request) -> Response:
-        return JSONResponse({"numbers": [number_view(number) for number in self._world.numbers]})
-
-    async def add_number(self, request: Request) -> Response:
-        """{phone_number, sms_url?, sms_fallback_url?}"""
-        fields = await Fields.of_body(request)
-        phone_number = fields.need_text("phone_number")
-        url, fallback = fields.text("sms_url") or "", fields.text("sms_fallback_url") or ""
-        fields.nothing_else()
-        number = self._simulator.add_number(phone_number, sms_url=url, sms_fallback_url=fallback)
-        return JSONResponse(number_view(number), 201)
-
     async def inbound(self, request: Request) -> Response:
         """{from, to, body, media?: [{url, content_type}], wait?: true}: a participant texts."""
         fields = await Fields.of_body(request)
@@ -164,18 +153,20 @@ class _Control:
                 "concurrency": limits.concurrency,
                 "segments_per_second": limits.segments_per_second,
                 "queue_seconds": limits.queue_seconds,
+                "pool": limits.pool,
             }
         )
 
     async def set_limits(self, request: Request) -> Response:
-        """{concurrency?, segments_per_second?, queue_seconds?}; 0 is without limit."""
+        """{concurrency?, segments_per_second?, queue_seconds?, pool?}; 0 is without limit."""
         fields, limits = await Fields.of_body(request), self._world.limits
         concurrency, pace = fields.whole("concurrency"), fields.number("segments_per_second")
-        queue = fields.number("queue_seconds")
+        queue, pool = fields.number("queue_seconds"), fields.whole("pool")
         fields.nothing_else()
         limits.concurrency = _or(concurrency, limits.concurrency)
         limits.segments_per_second = _or(pace, limits.segments_per_second)
         limits.queue_seconds = _or(queue, limits.queue_seconds)
+        limits.pool = _or(pool, limits.pool)
         return await self.limits(request)
 
     async def faults(self, _: Request) -> Response:

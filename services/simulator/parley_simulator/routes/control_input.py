@@ -42,6 +42,10 @@ class Fields:
             raise BadRequestError(f"{name}: write a string of whole characters")
         return value
 
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        value = self._take(name)
+        return None if value is None else text_list(name, value)
+
     def need_text(self, name: str) -> str:
         value = self.text(name)
         if value is None:
@@ -96,6 +100,12 @@ class Fields:
         if not fits(converted):
             raise BadRequestError(f"{name}: write {wanted}")
         return converted
+
+
+def text_list(name: str, raw: Any) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not all(isinstance(item, str) and item for item in raw):
+        raise BadRequestError(f"{name}: write a list of strings")
+    return tuple(raw)
 
 
 def _is_utf8(text: str) -> bool:

@@ -12,7 +12,7 @@ from parley_simulator.domain.keywords import Keyword
 from parley_simulator.domain.messaging_services import MessagingService
 from parley_simulator.errors import BadRequestError
 from parley_simulator.handlers.configure_service import ServiceChange
-from parley_simulator.routes.control_input import Fields
+from parley_simulator.routes.control_input import Fields, text_list
 from parley_simulator.simulator import Simulator
 
 
@@ -42,7 +42,7 @@ class _ServiceControl:
         fields, sid = await Fields.of_body(request), request.path_params.get("sid")
         change = ServiceChange(
             friendly_name=fields.text("friendly_name"),
-            numbers=_texts("numbers", fields.raw("numbers")),
+            numbers=fields.texts("numbers"),
             inbound_request_url=fields.text("inbound_request_url"),
             use_inbound_webhook_on_number=fields.flag("use_inbound_webhook_on_number"),
             sticky_sender=fields.flag("sticky_sender"),
@@ -79,18 +79,14 @@ def _service_view(service: MessagingService) -> dict[str, Any]:
     }
 
 
-def _texts(name: str, raw: Any) -> tuple[str, ...] | None:
-    if raw is None:
-        return None
-    if not isinstance(raw, list) or not all(isinstance(item, str) and item for item in raw):
-        raise BadRequestError(f"{name}: write a list of strings")
-    return tuple(raw)
-
-
 def _word_lists(raw: Any) -> dict[Keyword, tuple[str, ...]] | None:
     if raw is None:
         return None
     names = {keyword.lower(): keyword for keyword in Keyword}
     if not isinstance(raw, dict) or not names.keys() >= raw.keys():
         raise BadRequestError("advanced_opt_out: write an object of lists; its fields are stop, start, help")
-    return {names[name]: _texts(f"advanced_opt_out.{name}", words) or () for name, words in raw.items()}
+    return {names[name]: _words(name, words) for name, words in raw.items()}
+
+
+def _words(name: str, raw: Any) -> tuple[str, ...]:
+    return () if raw is None else text_list(f"advanced_opt_out.{name}", raw)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from email.utils import format_datetime
 from itertools import islice
 
 from parley_simulator.domain.faults import Occasion
@@ -16,9 +15,8 @@ from parley_simulator.domain.world import World
 from parley_simulator.handlers.create_message import CreateMessage
 from parley_simulator.handlers.disturb_request import Interference
 from parley_simulator.handlers.record_stations import RecordStations
-from parley_simulator.routes.request import ApiRequest, Reply
+from parley_simulator.routes.request import API_VERSION, ApiRequest, Reply, rfc2822
 
-API_VERSION = "2010-04-01"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -151,8 +149,3 @@ def _moment(query: Form, name: str) -> datetime | None:
     except ValueError:
         raise Refusal(20001, f"{name} is not a date; use YYYY-MM-DD or an ISO 8601 time") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def rfc2822(at: float) -> str:
-    """`Thu, 24 Aug 2023 05:01:45 +0000`"""
-    return format_datetime(datetime.fromtimestamp(int(at), UTC))

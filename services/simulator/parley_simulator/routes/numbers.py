@@ -1,63 +1,90 @@
-"""IncomingPhoneNumbers.json and IncomingPhoneNumbers/{sid}.json."""
+"""IncomingPhoneNumbers: the account's numbers are bought, listed, changed and released."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
-from parley_simulator.domain.faults import Occasion
 from parley_simulator.domain.form import Form
-from parley_simulator.domain.numbers import Number, update
-from parley_simulator.domain.paging import Place, cut, links
+from parley_simulator.domain.inventory import NumberType
+from parley_simulator.domain.numbers import Number
+from parley_simulator.domain.purchases import change
 from parley_simulator.domain.refusals import not_found
 from parley_simulator.domain.world import World
-from parley_simulator.handlers.disturb_request import Interference
+from parley_simulator.handlers.buy_number import BuyNumber
+from parley_simulator.handlers.release_number import ReleaseNumber
 from parley_simulator.ports import Clock
-from parley_simulator.routes.messages import API_VERSION, rfc2822
-from parley_simulator.routes.request import ApiRequest, Reply
+from parley_simulator.routes.available import PATHS
+from parley_simulator.routes.listing import listed
+from parley_simulator.routes.request import ACCOUNT, API_VERSION, ApiRequest, Entry, Reply, rfc2822
 
 
 class NumberRoutes:
-    def __init__(self, world: World, clock: Clock, interference: Interference) -> None:
+    def __init__(self, world: World, clock: Clock, buy: BuyNumber, release: ReleaseNumber) -> None:
         self._world = world
         self._clock = clock
-        self._interference = interference
+        self._buy = buy
+        self._release = release
 
-    async def fetch_number(self, request: ApiRequest) -> Reply:
-        return 200, self._resource(await self._find(request))
+    def entries(self) -> Iterator[Entry]:
+        several = f"{ACCOUNT}/IncomingPhoneNumbers"
+        yield from self._list_and_buy(f"{several}.json", None)
+        for kind, name in PATHS.items():
+            yield from self._list_and_buy(f"{several}/{name}.json", kind)
+        one = f"{several}/{{sid}}.json"
+        yield Entry("GET", one, "numbers.fetch", self.fetch_number)
+        yield Entry("POST", one, "numbers.update", self.update_number)
+        yield Entry("DELETE", one, "numbers.delete", self.release_number)
 
-    async def update_number(self, request: ApiRequest) -> Reply:
-        number = await self._find(request)
-        update(number, request.form, self._clock())
-        await self._interference.meet(Occasion(request.operation, (number.phone_number,)), accepted=True)
+    def _list_and_buy(self, path: str, kind: NumberType | None) -> Iterator[Entry]:
+        yield Entry("GET", path, "numbers.list", self._lister(kind))
+        yield Entry("POST", path, "numbers.create", self._buyer(kind))
+
+    def _lister(self, kind: NumberType | None) -> Callable[[ApiRequest], Reply]:
+        def list_numbers(request: ApiRequest) -> Reply:
+            found = [
+                number
+                for number in self._world.numbers
+                if kind in (None, number.type) and _matches(number, request.query)
+            ]
+            return listed(request, "incoming_phone_numbers", found, self._resource)
+
+        return list_numbers
+
+    def _buyer(self, kind: NumberType | None) -> Callable[[ApiRequest], Reply]:
+        def buy_number(request: ApiRequest) -> Reply:
+            return 201, self._resource(self._buy(request.form, kind))
+
+        return buy_number
+
+    def fetch_number(self, request: ApiRequest) -> Reply:
+        return 200, self._resource(self._find(request))
+
+    def update_number(self, request: ApiRequest) -> Reply:
+        number = self._find(request)
+        change(number, request.form, self._world.papers, self._clock())
         return 200, self._resource(number)
 
-    async def list_numbers(self, request: ApiRequest) -> Reply:
-        await self._interference.meet(Occasion(request.operation), accepted=False)
-        place = Place.read(request.query)
-        found = [number for number in self._world.numbers if _matches(number, request.query)]
-        page, older, newer = cut(found, place)
-        sids = [number.sid for number in page]
-        paging = links(request.path, request.query, place, sids, older=older, newer=newer)
-        return 200, {**paging, "incoming_phone_numbers": [self._resource(number) for number in page]}
+    def release_number(self, request: ApiRequest) -> Reply:
+        self._release(self._find(request))
+        return 204, None
 
-    async def _find(self, request: ApiRequest) -> Number:
+    def _find(self, request: ApiRequest) -> Number:
         number = self._world.numbers.get(request.sid)
-        parties = (number.phone_number,) if number else ()
-        await self._interference.meet(Occasion(request.operation, parties), accepted=False)
         if number is None:
             raise not_found(request.path)
         return number
 
     def _resource(self, number: Number) -> dict[str, object]:
-        account = self._world.account.sid
+        account, terms = self._world.account.sid, number.terms
         return {
             "account_sid": account,
-            "address_requirements": "none",
-            "address_sid": None,
+            "address_requirements": str(terms.address),
+            "address_sid": number.address_sid or None,
             "api_version": API_VERSION,
-            "beta": False,
-            "bundle_sid": None,
-            "capabilities": {"voice": True, "sms": number.sms_capable, "mms": number.sms_capable, "fax": False},
+            "beta": terms.beta,
+            "bundle_sid": number.bundle_sid or None,
+            "capabilities": {"voice": terms.voice, "sms": terms.sms, "mms": terms.mms, "fax": False},
             "date_created": rfc2822(number.created),
             "date_updated": rfc2822(number.updated),
             "emergency_address_sid": None,
@@ -77,7 +104,7 @@ class NumberRoutes:
             "status_callback": number.status_callback,
             "status_callback_method": number.status_callback_method,
             "trunk_sid": None,
-            "type": number.kind,
+            "type": str(number.type),
             "uri": f"/{API_VERSION}/Accounts/{account}/IncomingPhoneNumbers/{number.sid}.json",
             "voice_application_sid": None,
             "voice_caller_id_lookup": False,

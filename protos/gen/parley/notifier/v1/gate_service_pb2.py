@@ -22,28 +22,33 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from parley.notifier.v1 import notifier_pb2 as parley_dot_notifier_dot_v1_dot_notifier__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%parley/notifier/v1/gate_service.proto\x12\x12parley.notifier.v1\x1a!parley/notifier/v1/notifier.proto\"\x10\n\x0eGetGateRequest\"9\n\x0fGetGateResponse\x12&\n\x04gate\x18\x01 \x01(\x0b\x32\x18.parley.notifier.v1.Gate\"\"\n\x10\x43loseGateRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\";\n\x11\x43loseGateResponse\x12&\n\x04gate\x18\x01 \x01(\x0b\x32\x18.parley.notifier.v1.Gate\" \n\x0fOpenGateRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\":\n\x10OpenGateResponse\x12&\n\x04gate\x18\x01 \x01(\x0b\x32\x18.parley.notifier.v1.Gate2\x92\x02\n\x0bGateService\x12R\n\x07GetGate\x12\".parley.notifier.v1.GetGateRequest\x1a#.parley.notifier.v1.GetGateResponse\x12X\n\tCloseGate\x12$.parley.notifier.v1.CloseGateRequest\x1a%.parley.notifier.v1.CloseGateResponse\x12U\n\x08OpenGate\x12#.parley.notifier.v1.OpenGateRequest\x1a$.parley.notifier.v1.OpenGateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%parley/notifier/v1/gate_service.proto\x12\x12parley.notifier.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!parley/notifier/v1/notifier.proto\"\x10\n\x0eGetGateRequest\"9\n\x0fGetGateResponse\x12&\n\x04gate\x18\x01 \x01(\x0b\x32\x18.parley.notifier.v1.Gate\"\"\n\x10\x43loseGateRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\";\n\x11\x43loseGateResponse\x12&\n\x04gate\x18\x01 \x01(\x0b\x32\x18.parley.notifier.v1.Gate\" \n\x0fOpenGateRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\":\n\x10OpenGateResponse\x12&\n\x04gate\x18\x01 \x01(\x0b\x32\x18.parley.notifier.v1.Gate\"D\n\x12RecoverGateRequest\x12.\n\nlost_since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"=\n\x13RecoverGateResponse\x12&\n\x04gate\x18\x01 \x01(\x0b\x32\x18.parley.notifier.v1.Gate2\xf2\x02\n\x0bGateService\x12R\n\x07GetGate\x12\".parley.notifier.v1.GetGateRequest\x1a#.parley.notifier.v1.GetGateResponse\x12X\n\tCloseGate\x12$.parley.notifier.v1.CloseGateRequest\x1a%.parley.notifier.v1.CloseGateResponse\x12U\n\x08OpenGate\x12#.parley.notifier.v1.OpenGateRequest\x1a$.parley.notifier.v1.OpenGateResponse\x12^\n\x0bRecoverGate\x12&.parley.notifier.v1.RecoverGateRequest\x1a\'.parley.notifier.v1.RecoverGateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.notifier.v1.gate_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETGATEREQUEST']._serialized_start=96
-  _globals['_GETGATEREQUEST']._serialized_end=112
-  _globals['_GETGATERESPONSE']._serialized_start=114
-  _globals['_GETGATERESPONSE']._serialized_end=171
-  _globals['_CLOSEGATEREQUEST']._serialized_start=173
-  _globals['_CLOSEGATEREQUEST']._serialized_end=207
-  _globals['_CLOSEGATERESPONSE']._serialized_start=209
-  _globals['_CLOSEGATERESPONSE']._serialized_end=268
-  _globals['_OPENGATEREQUEST']._serialized_start=270
-  _globals['_OPENGATEREQUEST']._serialized_end=302
-  _globals['_OPENGATERESPONSE']._serialized_start=304
-  _globals['_OPENGATERESPONSE']._serialized_end=362
-  _globals['_GATESERVICE']._serialized_start=365
-  _globals['_GATESERVICE']._serialized_end=639
+  _globals['_GETGATEREQUEST']._serialized_start=129
+  _globals['_GETGATEREQUEST']._serialized_end=145
+  _globals['_GETGATERESPONSE']._serialized_start=147
+  _globals['_GETGATERESPONSE']._serialized_end=204
+  _globals['_CLOSEGATEREQUEST']._serialized_start=206
+  _globals['_CLOSEGATEREQUEST']._serialized_end=240
+  _globals['_CLOSEGATERESPONSE']._serialized_start=242
+  _globals['_CLOSEGATERESPONSE']._serialized_end=301
+  _globals['_OPENGATEREQUEST']._serialized_start=303
+  _globals['_OPENGATEREQUEST']._serialized_end=335
+  _globals['_OPENGATERESPONSE']._serialized_start=337
+  _globals['_OPENGATERESPONSE']._serialized_end=395
+  _globals['_RECOVERGATEREQUEST']._serialized_start=397
+  _globals['_RECOVERGATEREQUEST']._serialized_end=465
+  _globals['_RECOVERGATERESPONSE']._serialized_start=467
+  _globals['_RECOVERGATERESPONSE']._serialized_end=528
+  _globals['_GATESERVICE']._serialized_start=531
+  _globals['_GATESERVICE']._serialized_end=901
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from parley.notifier.v1 import notifier_pb2 as _notifier_pb2
 import builtins as _builtins
 import sys
@@ -131,3 +132,45 @@ class OpenGateResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OpenGateResponse: _TypeAlias = OpenGateResponse  # noqa: Y015
+
+@_typing.final
+class RecoverGateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOST_SINCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lost_since(self) -> _timestamp_pb2.Timestamp:
+        """From when on what was done may be forgotten. Default: since the database was last seen at work."""
+
+    def __init__(
+        self,
+        *,
+        lost_since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lost_since", b"lost_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lost_since", b"lost_since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoverGateRequest: _TypeAlias = RecoverGateRequest  # noqa: Y015
+
+@_typing.final
+class RecoverGateResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gate(self) -> _notifier_pb2.Gate: ...
+    def __init__(
+        self,
+        *,
+        gate: _notifier_pb2.Gate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gate", b"gate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gate", b"gate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoverGateResponse: _TypeAlias = RecoverGateResponse  # noqa: Y015

@@ -50,6 +50,11 @@ class GateServiceStub:
                 request_serializer=parley_dot_notifier_dot_v1_dot_gate__service__pb2.OpenGateRequest.SerializeToString,
                 response_deserializer=parley_dot_notifier_dot_v1_dot_gate__service__pb2.OpenGateResponse.FromString,
                 _registered_method=True)
+        self.RecoverGate = channel.unary_unary(
+                '/parley.notifier.v1.GateService/RecoverGate',
+                request_serializer=parley_dot_notifier_dot_v1_dot_gate__service__pb2.RecoverGateRequest.SerializeToString,
+                response_deserializer=parley_dot_notifier_dot_v1_dot_gate__service__pb2.RecoverGateResponse.FromString,
+                _registered_method=True)
 
 
 class GateServiceServicer:
@@ -77,6 +82,13 @@ class GateServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecoverGate(self, request, context):
+        """Says that the database is an earlier state of itself, where it cannot be told from it: a volume that was put back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GateServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_GateServiceServicer_to_server(servicer, server):
                     servicer.OpenGate,
                     request_deserializer=parley_dot_notifier_dot_v1_dot_gate__service__pb2.OpenGateRequest.FromString,
                     response_serializer=parley_dot_notifier_dot_v1_dot_gate__service__pb2.OpenGateResponse.SerializeToString,
+            ),
+            'RecoverGate': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecoverGate,
+                    request_deserializer=parley_dot_notifier_dot_v1_dot_gate__service__pb2.RecoverGateRequest.FromString,
+                    response_serializer=parley_dot_notifier_dot_v1_dot_gate__service__pb2.RecoverGateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class GateService:
             '/parley.notifier.v1.GateService/OpenGate',
             parley_dot_notifier_dot_v1_dot_gate__service__pb2.OpenGateRequest.SerializeToString,
             parley_dot_notifier_dot_v1_dot_gate__service__pb2.OpenGateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecoverGate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.notifier.v1.GateService/RecoverGate',
+            parley_dot_notifier_dot_v1_dot_gate__service__pb2.RecoverGateRequest.SerializeToString,
+            parley_dot_notifier_dot_v1_dot_gate__service__pb2.RecoverGateResponse.FromString,
             options,
             channel_credentials,
             insecure,

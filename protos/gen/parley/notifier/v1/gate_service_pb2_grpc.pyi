@@ -40,6 +40,8 @@ class GateServiceStub:
     """
     OpenGate: _grpc.UnaryUnaryMultiCallable[_gate_service_pb2.OpenGateRequest, _gate_service_pb2.OpenGateResponse]
     """Errors: FAILED_PRECONDITION (GATE_RECOVERING: what was sent is not known yet; `force` opens it all the same)."""
+    RecoverGate: _grpc.UnaryUnaryMultiCallable[_gate_service_pb2.RecoverGateRequest, _gate_service_pb2.RecoverGateResponse]
+    """Says that the database is an earlier state of itself, where it cannot be told from it: a volume that was put back."""
 
 @_typing.type_check_only
 class GateServiceAsyncStub(GateServiceStub):
@@ -53,6 +55,8 @@ class GateServiceAsyncStub(GateServiceStub):
     """
     OpenGate: _aio.UnaryUnaryMultiCallable[_gate_service_pb2.OpenGateRequest, _gate_service_pb2.OpenGateResponse]  # type: ignore[assignment]
     """Errors: FAILED_PRECONDITION (GATE_RECOVERING: what was sent is not known yet; `force` opens it all the same)."""
+    RecoverGate: _aio.UnaryUnaryMultiCallable[_gate_service_pb2.RecoverGateRequest, _gate_service_pb2.RecoverGateResponse]  # type: ignore[assignment]
+    """Says that the database is an earlier state of itself, where it cannot be told from it: a volume that was put back."""
 
 class GateServiceServicer(metaclass=_abc_1.ABCMeta):
     """Holds all sending, and says why nothing is sent."""
@@ -81,5 +85,13 @@ class GateServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_gate_service_pb2.OpenGateResponse, _abc.Awaitable[_gate_service_pb2.OpenGateResponse]]:
         """Errors: FAILED_PRECONDITION (GATE_RECOVERING: what was sent is not known yet; `force` opens it all the same)."""
+
+    @_abc_1.abstractmethod
+    def RecoverGate(
+        self,
+        request: _gate_service_pb2.RecoverGateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gate_service_pb2.RecoverGateResponse, _abc.Awaitable[_gate_service_pb2.RecoverGateResponse]]:
+        """Says that the database is an earlier state of itself, where it cannot be told from it: a volume that was put back."""
 
 def add_GateServiceServicer_to_server(servicer: GateServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

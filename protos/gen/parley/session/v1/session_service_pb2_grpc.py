@@ -124,7 +124,7 @@ class SessionServiceServicer:
         """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
         request_id. Errors: INVALID_ARGUMENT (the field is named; OWN_NUMBER), NOT_FOUND (NO_NUMBER: no number of the agent can send),
         FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
-        something else).
+        something else), RESOURCE_EXHAUSTED (BACKLOG: more waits to be sent from the number than gets sent).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,7 +132,7 @@ class SessionServiceServicer:
 
     def SendMessage(self, request, context):
         """Sends a person's text in a session. Idempotent by request_id. Errors: NOT_FOUND (SESSION_NOT_FOUND),
-        FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT).
+        FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT), RESOURCE_EXHAUSTED (BACKLOG).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

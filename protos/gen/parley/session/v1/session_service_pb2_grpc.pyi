@@ -48,11 +48,11 @@ class SessionServiceStub:
     """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
     request_id. Errors: INVALID_ARGUMENT (the field is named; OWN_NUMBER), NOT_FOUND (NO_NUMBER: no number of the agent can send),
     FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
-    something else).
+    something else), RESOURCE_EXHAUSTED (BACKLOG: more waits to be sent from the number than gets sent).
     """
     SendMessage: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.SendMessageRequest, _session_service_pb2.SendMessageResponse]
     """Sends a person's text in a session. Idempotent by request_id. Errors: NOT_FOUND (SESSION_NOT_FOUND),
-    FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT).
+    FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT), RESOURCE_EXHAUSTED (BACKLOG).
     """
     EndSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.EndSessionRequest, _session_service_pb2.EndSessionResponse]
     """Ends a session as ENDED_BY_REQUEST. Ending an ended session changes nothing. Errors: NOT_FOUND (SESSION_NOT_FOUND)."""
@@ -97,11 +97,11 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
     request_id. Errors: INVALID_ARGUMENT (the field is named; OWN_NUMBER), NOT_FOUND (NO_NUMBER: no number of the agent can send),
     FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
-    something else).
+    something else), RESOURCE_EXHAUSTED (BACKLOG: more waits to be sent from the number than gets sent).
     """
     SendMessage: _aio.UnaryUnaryMultiCallable[_session_service_pb2.SendMessageRequest, _session_service_pb2.SendMessageResponse]  # type: ignore[assignment]
     """Sends a person's text in a session. Idempotent by request_id. Errors: NOT_FOUND (SESSION_NOT_FOUND),
-    FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT).
+    FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT), RESOURCE_EXHAUSTED (BACKLOG).
     """
     EndSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.EndSessionRequest, _session_service_pb2.EndSessionResponse]  # type: ignore[assignment]
     """Ends a session as ENDED_BY_REQUEST. Ending an ended session changes nothing. Errors: NOT_FOUND (SESSION_NOT_FOUND)."""
@@ -161,7 +161,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Opens a session with a text of ours. The agent is not called before the participant answers. Idempotent by
         request_id. Errors: INVALID_ARGUMENT (the field is named; OWN_NUMBER), NOT_FOUND (NO_NUMBER: no number of the agent can send),
         FAILED_PRECONDITION (OPTED_OUT, OPEN_SESSION), ALREADY_EXISTS (REQUEST_CONFLICT: the request_id was used for
-        something else).
+        something else), RESOURCE_EXHAUSTED (BACKLOG: more waits to be sent from the number than gets sent).
         """
 
     @_abc_1.abstractmethod
@@ -171,7 +171,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.SendMessageResponse, _abc.Awaitable[_session_service_pb2.SendMessageResponse]]:
         """Sends a person's text in a session. Idempotent by request_id. Errors: NOT_FOUND (SESSION_NOT_FOUND),
-        FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT).
+        FAILED_PRECONDITION (OPTED_OUT, SESSION_ENDED), ALREADY_EXISTS (REQUEST_CONFLICT), RESOURCE_EXHAUSTED (BACKLOG).
         """
 
     @_abc_1.abstractmethod

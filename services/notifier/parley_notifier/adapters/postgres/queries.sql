@@ -60,17 +60,22 @@ SELECT thread_id::text FROM (
 ) AS named
 
 -- name: read_lanes
--- Lanes, each with what its participant said last and its next deliveries from the head on. Runs after the lock as a statement of its own, so that it
--- sees what was committed before the lock was granted. Texts come along only where they may yet be sent or compared.
+-- Lanes, each with what its participant said last, what holds its sender back, and its next deliveries from the head
+-- on. Runs after the lock as a statement of its own, so that it sees what was committed before the lock was granted.
+-- Texts come along only where they may yet be sent or compared.
 SELECT date_part('epoch', clock_timestamp()), l.thread_id::text, l.sender, l.participant, l.next_seq, l.in_flight,
-  date_part('epoch', l.wake_time), l.opt_out_scope, o.opted_out, date_part('epoch', o.event_time), d.id::text, d.seq,
+  date_part('epoch', l.wake_time), l.opt_out_scope, o.opted_out, date_part('epoch', o.event_time),
+  s.sending_paused, coalesce(date_part('epoch', s.paused_until), 0), s.segments_per_second, d.id::text, d.seq,
   CASE WHEN d.due_time IS NOT NULL THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
   date_part('epoch', d.started_time), date_part('epoch', d.due_time), date_part('epoch', d.absent_time),
-  d.sid, d.status, d.error_code, d.traceparent
+  d.sid, d.status, d.error_code, d.traceparent, d.at_most_once, date_part('epoch', d.expire_time), d.paced
 FROM notifier.lanes l
 LEFT JOIN notifier.opt_outs o
   ON o.scope = CASE WHEN l.opt_out_scope = '' THEN l.sender ELSE l.opt_out_scope END
   AND o.participant = l.participant
+LEFT JOIN notifier.senders s
+  ON s.sender = l.sender
+  AND (s.sending_paused OR s.segments_per_second > 0 OR s.paused_until > clock_timestamp())
 LEFT JOIN LATERAL (
   SELECT * FROM notifier.deliveries q
   WHERE q.thread_id = l.thread_id AND q.seq >= l.next_seq
@@ -81,11 +86,56 @@ WHERE l.thread_id = ANY (
   %s::text::uuid[] || ARRAY(SELECT thread_id FROM notifier.deliveries WHERE id = ANY (%s::text::uuid[]))
 )
 
+-- name: lock_senders
+-- The pace of these senders, as far as no other batch takes from it: what is left out is looked at again.
+SELECT sender, coalesce(date_part('epoch', next_time), 0) FROM notifier.senders
+WHERE sender = ANY (%s::text[])
+ORDER BY sender
+FOR UPDATE SKIP LOCKED
+
+-- name: write_senders
+UPDATE notifier.senders s SET next_time = to_timestamp(i.next_time)
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(sender text, next_time float8)
+WHERE s.sender = i.sender
+
+-- name: store_senders
+-- What the register says, unless something later is known. A sender whose pace has changed begins anew.
+INSERT INTO notifier.senders AS s (sender, sending_paused, segments_per_second, update_time)
+SELECT sender, sending_paused, segments_per_second, to_timestamp(update_time)
+FROM jsonb_to_recordset(%s::text::jsonb)
+  AS i(sender text, sending_paused boolean, segments_per_second float8, update_time float8)
+ORDER BY sender
+ON CONFLICT (sender) DO UPDATE SET sending_paused = excluded.sending_paused,
+  segments_per_second = excluded.segments_per_second, update_time = excluded.update_time,
+  next_time = CASE WHEN s.segments_per_second = excluded.segments_per_second THEN s.next_time END
+WHERE excluded.update_time > s.update_time
+
+-- name: pause_senders
+INSERT INTO notifier.senders AS s (sender, paused_until)
+SELECT DISTINCT i.sender, clock_timestamp() + make_interval(secs => %s) FROM unnest(%s::text[]) AS i(sender)
+ORDER BY i.sender
+ON CONFLICT (sender) DO UPDATE SET paused_until = greatest(s.paused_until, excluded.paused_until)
+
+-- name: wake_senders
+-- Lanes that slept while their sender was switched off. Costs a look for each sender, and none for what sleeps on.
+WITH asleep AS MATERIALIZED (
+  SELECT l.thread_id FROM notifier.senders s
+  CROSS JOIN LATERAL (
+    SELECT thread_id FROM notifier.lanes WHERE sender = s.sender AND wake_time = 'infinity'
+    LIMIT %s
+    FOR UPDATE SKIP LOCKED
+  ) l
+  WHERE NOT s.sending_paused
+)
+UPDATE notifier.lanes SET wake_time = clock_timestamp()
+WHERE thread_id = ANY (ARRAY(SELECT thread_id FROM asleep))
+RETURNING 1
+
 -- name: read_deliveries
 SELECT d.thread_id::text, d.id::text, d.seq,
   CASE WHEN d.due_time IS NOT NULL THEN d.text ELSE '' END, d.state, d.canceled, d.attempt, d.owner,
   date_part('epoch', d.started_time), date_part('epoch', d.due_time), date_part('epoch', d.absent_time),
-  d.sid, d.status, d.error_code, d.traceparent
+  d.sid, d.status, d.error_code, d.traceparent, d.at_most_once, date_part('epoch', d.expire_time), d.paced
 FROM notifier.deliveries d
 WHERE d.id = ANY (%s::text::uuid[])
 
@@ -93,18 +143,21 @@ WHERE d.id = ANY (%s::text::uuid[])
 -- What a batch of decisions says, one write for each table.
 WITH inserted AS (
   INSERT INTO notifier.deliveries (id, thread_id, seq, text, segments, state, canceled, attempt, owner, started_time,
-    due_time, sid, status, error_code, traceparent, create_time)
+    due_time, sid, status, error_code, traceparent, create_time, at_most_once, expire_time, paced)
   SELECT i.id, i.thread_id, i.seq, i.text, i.segments, i.state, i.canceled, i.attempt, i.owner,
-    to_timestamp(i.started_time), to_timestamp(i.due_time), '', '', 0, i.traceparent, to_timestamp(i.create_time)
+    to_timestamp(i.started_time), to_timestamp(i.due_time), '', '', 0, i.traceparent, to_timestamp(i.create_time),
+    i.at_most_once, to_timestamp(i.expire_time), i.paced
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, seq bigint, text text, segments smallint,
     state text, canceled boolean, attempt integer, owner text, started_time float8, due_time float8,
-    traceparent text, create_time float8)
+    traceparent text, create_time float8, at_most_once boolean, expire_time float8, paced boolean)
 ), changed AS (
   UPDATE notifier.deliveries d SET state = i.state, canceled = i.canceled, attempt = i.attempt, owner = i.owner,
     started_time = to_timestamp(i.started_time), due_time = to_timestamp(i.due_time),
-    absent_time = to_timestamp(i.absent_time), sid = i.sid, status = i.status, error_code = i.error_code
+    absent_time = to_timestamp(i.absent_time), sid = i.sid, status = i.status, error_code = i.error_code,
+    paced = i.paced
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, state text, canceled boolean, attempt integer, owner text,
-    started_time float8, due_time float8, absent_time float8, sid text, status text, error_code integer)
+    started_time float8, due_time float8, absent_time float8, sid text, status text, error_code integer,
+    paced boolean)
   WHERE d.id = i.id
 ), attempts AS (
   -- A finding that is written again after an unknown commit is the same finding.
@@ -144,8 +197,11 @@ ON CONFLICT (scope, participant) DO UPDATE SET opted_out = excluded.opted_out, e
 WHERE (excluded.event_time, excluded.opted_out) > (o.event_time, o.opted_out)
 
 -- name: known_sids
--- Which of these messages of one pair of numbers belong to its other deliveries.
-SELECT sid FROM notifier.deliveries WHERE thread_id = %s::text::uuid AND id <> %s::text::uuid AND sid = ANY (%s)
+-- Which of these messages belong to other deliveries to their participant: the senders of a messaging service share
+-- one list.
+SELECT sid FROM notifier.deliveries
+WHERE thread_id = ANY (ARRAY(SELECT thread_id FROM notifier.lanes WHERE participant = %s)) AND id <> %s::text::uuid
+  AND sid = ANY (%s)
 
 -- name: remember_unrecorded
 INSERT INTO notifier.unrecorded AS u (delivery_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ from parley_notifier.domain.facts import Attempt, Report, Submission
 from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.reports import record_of
-from parley_notifier.ports import Unrecorded
+from parley_notifier.domain.sender import Sender
+from parley_notifier.ports import Registered, Unrecorded
 
 STATES = {state.value: state for state in State}
 
@@ -39,8 +41,13 @@ def opt_out_of(lane: Lane, row: Row) -> OptOut | None:
     return None if row[8] is None else OptOut(*lane.opt_out_key, opted_out=row[8], event_time=row[9])
 
 
+def sender_of(lane: Lane, row: Row) -> Sender | None:
+    """From a row of `read_lanes`: what holds the lane's sender back, if anything does."""
+    return None if row[10] is None else Sender(lane.sender, *row[10:13])
+
+
 def delivery_of(thread_id: str, columns: Sequence[Any]) -> Delivery:
-    """From the columns of a delivery, `id` to `traceparent`."""
+    """From the columns of a delivery, `id` to `paced`."""
     (
         id_,
         seq,
@@ -56,6 +63,9 @@ def delivery_of(thread_id: str, columns: Sequence[Any]) -> Delivery:
         status,
         error_code,
         traceparent,
+        at_most_once,
+        expire_time,
+        paced,
     ) = columns
     return Delivery(
         id=id_,
@@ -73,6 +83,9 @@ def delivery_of(thread_id: str, columns: Sequence[Any]) -> Delivery:
         error_code=error_code,
         canceled=canceled,
         traceparent=traceparent,
+        at_most_once=at_most_once,
+        expire_time=expire_time,
+        paced=paced,
     )
 
 
@@ -117,7 +130,8 @@ def lane_row(lane: Lane) -> dict[str, Any]:
         "thread_id": lane.thread_id,
         "next_seq": lane.next_seq,
         "in_flight": lane.in_flight,
-        "wake_time": lane.wake_time,
+        # JSON has no such number, and PostgreSQL reads it from a text.
+        "wake_time": "Infinity" if lane.wake_time == math.inf else lane.wake_time,
         "opt_out_scope": lane.opt_out_scope,
     }
 
@@ -137,6 +151,9 @@ def new_delivery_row(delivery: Delivery) -> dict[str, Any]:
         "due_time": delivery.due_time,
         "traceparent": delivery.traceparent,
         "create_time": delivery.create_time,
+        "at_most_once": delivery.at_most_once,
+        "expire_time": delivery.expire_time,
+        "paced": delivery.paced,
     }
 
 
@@ -153,6 +170,20 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "sid": delivery.sid,
         "status": delivery.status,
         "error_code": delivery.error_code,
+        "paced": delivery.paced,
+    }
+
+
+def sender_row(sender: Sender) -> dict[str, Any]:
+    return {"sender": sender.number, "next_time": sender.next_time}
+
+
+def registered_row(number: Registered) -> dict[str, Any]:
+    return {
+        "sender": number.number,
+        "sending_paused": number.sending_paused,
+        "segments_per_second": number.segments_per_second,
+        "update_time": number.update_time,
     }
 
 

@@ -13,10 +13,12 @@ from parley_chassis.postgres.queries import load_queries
 from parley_notifier.adapters.postgres import rows
 from parley_notifier.domain.coverage import Turn
 from parley_notifier.domain.decision import Decision
+from parley_notifier.domain.delivery import State
 from parley_notifier.domain.facts import Submission
 from parley_notifier.domain.lane import WINDOW
 from parley_notifier.domain.opt_out import OptOut, OptOutKey
-from parley_notifier.ports import Gathered, Unrecorded, Wanted
+from parley_notifier.domain.settlement import Look
+from parley_notifier.ports import Gathered, Registered, Unrecorded, Wanted
 
 Queries = Mapping[str, LiteralString]
 
@@ -55,13 +57,16 @@ class PostgresBatch:
         if moving:
             found = await self._fetch("read_opt_outs", rows.dump_keys(moving))
             gathered.opt_outs |= {(row[0], row[1]): OptOut(*row) for row in found}
+        await self._take_pace(gathered, threads)
         return gathered
 
     async def gather_due(self, limit: int, thread_ids: Collection[str]) -> Gathered:
         due = {row[0] for row in await self._fetch("lock_due_lanes", limit, rows.ids(thread_ids))}
-        return (
-            _gathered(await self._fetch("read_lanes", WINDOW, rows.ids(due), rows.ids(())), due) if due else Gathered()
-        )
+        if not due:
+            return Gathered()
+        gathered = _gathered(await self._fetch("read_lanes", WINDOW, rows.ids(due), rows.ids(())), due)
+        await self._take_pace(gathered, due)
+        return gathered
 
     async def commit(self, decision: Decision) -> None:
         parameters = (
@@ -73,8 +78,24 @@ class PostgresBatch:
         )
         if decision.opt_outs:
             await self._queue("store_opt_outs", rows.dump(map(rows.opt_out_row, decision.opt_outs.values())))
+        if decision.senders.used:
+            await self._queue("write_senders", rows.dump(map(rows.sender_row, decision.senders.used.values())))
         await self._transaction.queue(self._queries["write"], parameters)
         await self._transaction.commit()
+
+    async def _take_pace(self, gathered: Gathered, threads: Collection[str]) -> None:
+        """After the lanes, so that all take their locks in one order, and without waiting for another batch's."""
+        senders = gathered.senders
+        wanted = {
+            lane.sender
+            for lane in gathered.lanes.values()
+            if lane.sender in senders
+            and senders[lane.sender].is_paced
+            and (lane.thread_id in threads or any(d.state is State.PENDING for d in lane.queue.values()))
+        }
+        if wanted:
+            for row in await self._fetch("lock_senders", list(wanted)):
+                senders[row[0]].next_time = row[1]
 
     async def _fetch(self, name: str, *parameters: str | int | list[str]) -> list[Row]:
         return await self._transaction.fetch(self._queries[name], parameters)
@@ -98,8 +119,9 @@ class PostgresStore:
     async def create_lanes(self, submissions: Sequence[Submission]) -> None:
         await self._database.run(self._queries["create_lanes"], (rows.dump_pairs(submissions),))
 
-    async def known_sids(self, thread_id: str, delivery_id: str, sids: Sequence[str]) -> set[str]:
-        found = await self._database.run(self._queries["known_sids"], (thread_id, delivery_id, list(sids)))
+    async def known_sids(self, look: Look, sids: Sequence[str]) -> set[str]:
+        parameters = (look.participant, look.delivery_id, list(sids))
+        found = await self._database.run(self._queries["known_sids"], parameters)
         return {row[0] for row in found}
 
     async def remember_unrecorded(self, delivery_ids: Collection[str]) -> None:
@@ -112,6 +134,23 @@ class PostgresStore:
     async def forget_unrecorded(self, unrecorded: Sequence[Unrecorded]) -> None:
         told = rows.dump({"delivery_id": item.delivery_id, "times": item.times} for item in unrecorded)
         await self._database.run(self._queries["forget_unrecorded"], (told,))
+
+
+class PostgresSenders:
+    """The SenderStore port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = load_queries("parley_notifier.adapters.postgres")
+
+    async def store_senders(self, numbers: Sequence[Registered]) -> None:
+        await self._database.run(self._queries["store_senders"], (rows.dump(map(rows.registered_row, numbers)),))
+
+    async def wake_senders(self, limit: int) -> int:
+        return len(await self._database.run(self._queries["wake_senders"], (limit,)))
+
+    async def pause_senders(self, numbers: Collection[str], seconds: float) -> None:
+        await self._database.run(self._queries["pause_senders"], (seconds, list(numbers)))
 
 
 class PostgresCoverage:
@@ -147,8 +186,11 @@ def _gathered(found: Iterable[Row], locked: Set[str]) -> Gathered:
             opt_out = rows.opt_out_of(lane, row)
             if opt_out is not None:
                 gathered.opt_outs[opt_out.key] = opt_out
-        if row[10] is not None:
-            delivery = rows.delivery_of(lane.thread_id, row[10:])
+            sender = rows.sender_of(lane, row)
+            if sender is not None:
+                gathered.senders.setdefault(sender.number, sender)
+        if row[13] is not None:
+            delivery = rows.delivery_of(lane.thread_id, row[13:])
             lane.queue[delivery.seq] = gathered.deliveries[delivery.id] = delivery
             lane.cut = len(lane.queue) == WINDOW
     return gathered

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 
 metadata = MetaData(schema="notifier")
 Time = DateTime(timezone=True)
@@ -40,6 +52,20 @@ deliveries = Table(
     Column("error_code", Integer, nullable=False),
     Column("traceparent", Text, nullable=False),
     Column("create_time", Time, nullable=False),
+    Column("at_most_once", Boolean, nullable=False),
+    Column("expire_time", Time),
+    Column("paced", Boolean, nullable=False),
+)
+
+senders = Table(
+    "senders",
+    metadata,
+    Column("sender", Text(collation="C"), primary_key=True),
+    Column("sending_paused", Boolean, nullable=False),
+    Column("segments_per_second", Double, nullable=False),
+    Column("update_time", Time, nullable=False),
+    Column("paused_until", Time),
+    Column("next_time", Time),
 )
 
 attempts = Table(

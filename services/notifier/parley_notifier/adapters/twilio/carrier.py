@@ -18,14 +18,17 @@ from parley_notifier.adapters.twilio.http_client import HttpClient
 from parley_notifier.domain.coverage import InboundPage, InboundText
 from parley_notifier.domain.facts import Claim
 from parley_notifier.domain.outcomes import Answer
-from parley_notifier.domain.settlement import Listed, Listing
+from parley_notifier.domain.segments import comparable
+from parley_notifier.domain.settlement import TRIAL_PREFIX, Listed, Listing, Look
 from parley_notifier.errors import CarrierUnavailable
+from parley_notifier.gate_ports import SentMessage, SentPage
 
 SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+SERVICE_SID = re.compile(r"MG[0-9a-fA-F]{32}")
 CALLBACK_RULES = "#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000"
 """How Twilio repeats a callback that we could not take: three times within its 15 s."""
 PAGE = 200
-INBOUND_PAGE = 1000
+ACCOUNT_PAGE = 1000
 """Twilio gives no more at once."""
 # Before these no byte of a request was written: they arise while a connection is made.
 NOT_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
@@ -74,7 +77,7 @@ async def twilio_carrier(account: Account, limits: Limits) -> AsyncIterator[Twil
 
 
 class TwilioCarrier:
-    """The ports Carrier and Inbox."""
+    """The ports Carrier, Inbox and SentList."""
 
     def __init__(self, client: Client, account: Account) -> None:
         self._client = client
@@ -88,6 +91,10 @@ class TwilioCarrier:
             "Body": claim.text,
             "StatusCallback": f"{self._callback_url}{claim.delivery_id}{CALLBACK_RULES}",
         }
+        if SERVICE_SID.fullmatch(claim.scope):
+            form["MessagingServiceSid"] = claim.scope
+        if claim.validity:
+            form["ValidityPeriod"] = str(claim.validity)
         try:
             response = await self._client.request_async("POST", self._messages, data=form)
         except NOT_LEFT:
@@ -97,8 +104,9 @@ class TwilioCarrier:
             return Answer()
         return _answer(response)
 
-    async def list_messages(self, sender: str, participant: str) -> Listing:
-        wanted = {"To": participant, "From": sender, "PageSize": PAGE}
+    async def list_messages(self, look: Look) -> Listing:
+        # By the sender as well, the list would not show what a messaging service has yet to choose one for.
+        wanted: dict[str, object] = {"To": look.participant, "PageSize": PAGE}
         page = await self._list(self._messages, wanted)
         try:
             messages = [_listed(message) for message in page["messages"]]
@@ -108,10 +116,21 @@ class TwilioCarrier:
         return Listing(messages, complete=not page.get("next_page_uri"))
 
     async def list_inbound(self, page: str) -> InboundPage:
-        body = await self._list(page or f"{self._messages}?PageSize={INBOUND_PAGE}", None)
+        body = await self._list(page or f"{self._messages}?PageSize={ACCOUNT_PAGE}", None)
         try:
             return InboundPage(
                 texts=tuple(self._inbound(message) for message in body["messages"] if _is_inbound(message)),
+                oldest_time=min((_time(message) for message in body["messages"][-1:]), default=None),
+                next_page=self._next_page(body.get("next_page_uri")),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise CarrierUnavailable("the message list was not understood") from None
+
+    async def list_sent(self, page: str) -> SentPage:
+        body = await self._list(page or f"{self._messages}?PageSize={ACCOUNT_PAGE}", None)
+        try:
+            return SentPage(
+                messages=[_sent(message) for message in body["messages"] if message["direction"] == "outbound-api"],
                 oldest_time=min((_time(message) for message in body["messages"][-1:]), default=None),
                 next_page=self._next_page(body.get("next_page_uri")),
             )
@@ -150,6 +169,17 @@ class TwilioCarrier:
         )
 
 
+def _sent(message: Mapping[str, Any]) -> SentMessage:
+    return SentMessage(
+        sid=str(message["sid"]),
+        # A messaging service has yet to choose it.
+        sender=str(message.get("from") or ""),
+        participant=str(message["to"]),
+        text=comparable(str(message["body"] or "").removeprefix(TRIAL_PREFIX)),
+        create_time=parsedate_to_datetime(message["date_created"]).timestamp(),
+    )
+
+
 def _is_inbound(message: Mapping[str, Any]) -> bool:
     """One that Twilio still receives is listed again when it is whole."""
     return message["direction"] == "inbound" and message.get("status") != "receiving"
@@ -180,4 +210,5 @@ def _json(response: Response) -> Mapping[str, Any]:
 
 def _listed(message: Mapping[str, Any]) -> Listed:
     created = parsedate_to_datetime(message["date_created"]).timestamp()
-    return Listed(str(message["sid"]), str(message["direction"]), str(message["body"] or ""), created)
+    sender = str(message.get("from") or "")
+    return Listed(str(message["sid"]), str(message["direction"]), str(message["body"] or ""), created, sender)

@@ -312,6 +312,18 @@ JOIN session.numbers n ON n.agent = i.agent AND NOT n.sending_paused
 WHERE i.endpoint IN ('', n.number)
 ORDER BY n.number
 
+-- name: find_backlogged
+-- Numbers with more than so many texts written before a moment, as ids tell it, whose outcome is not known. Where people
+-- have stopped a number's texts they wait as they should.
+WITH old AS MATERIALIZED (
+  SELECT o.message_id FROM session.outbox o WHERE o.message_id < %s::text::uuid ORDER BY o.message_id LIMIT 10000
+)
+SELECT t.endpoint
+FROM old JOIN session.messages m ON m.id = old.message_id JOIN session.threads t ON t.id = m.thread_id
+LEFT JOIN session.numbers n ON n.number = t.endpoint
+WHERE n.sending_paused IS NOT TRUE
+GROUP BY t.endpoint HAVING count(*) > %s
+
 -- name: take_unsubmitted
 -- Messages whose hand-over is due again. The pause doubles from ten seconds to two minutes. What the participant has
 -- said goes with them where the notifier is not known to have it: behind an unheard START nothing would be sent.

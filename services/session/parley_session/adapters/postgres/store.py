@@ -14,7 +14,7 @@ import psycopg
 from parley_chassis.errors import Unavailable
 from parley_chassis.postgres.pool import Database, Row, Transaction
 from parley_chassis.postgres.queries import load_queries
-from parley_session.adapters.ids import new_id
+from parley_session.adapters.ids import id_before, new_id
 from parley_session.adapters.postgres import rows
 from parley_session.domain.effects import Decision, Done
 from parley_session.domain.events import Request
@@ -178,6 +178,9 @@ class PostgresThreadStore:
             ],
         )
         return [RecordedDelivery(*row) for row in recorded]
+
+    async def find_backlogged(self, age: float, limit: int) -> set[str]:
+        return {row[0] for row in await self._database.run(self._queries["find_backlogged"], (id_before(age), limit))}
 
     async def take_unsubmitted(self, limit: int) -> list[Submission]:
         found = await self._database.run(self._queries["take_unsubmitted"], (limit,))

@@ -1,0 +1,1 @@
+"""Numbers at Twilio: the only place of the operator that knows its library."""

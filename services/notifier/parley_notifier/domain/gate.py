@@ -1,0 +1,73 @@
+"""The gate: whether anything may be sent, and what has to be known before it opens again.
+
+It closes by itself when the database is not the one that it was, or an earlier state of it: texts that the lost state
+had sent would be sent again. What Twilio shows of that time is found out first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """As one look shows it. Times are of the database's clock, in seconds since 1970."""
+
+    closed: bool
+    """By a person."""
+    recovering: bool
+    reason: str = field(repr=False)
+    change_time: float
+    lost_since: float | None
+    """What was done from then on may be forgotten."""
+    recover_time: float | None
+    inbound_covered: bool
+    """Participants' texts of that time have been handed over."""
+    outbound_covered: bool
+    """What was sent in that time is known again."""
+    same_server: bool
+    """The server is the one that the identity was last compared on."""
+    same_database: bool
+    beat_due: bool
+    """It has not been noted for a while that all is well."""
+    now: float
+    position: int
+    """How far its log goes: it never goes back but in a database that has forgotten something."""
+
+    @property
+    def is_open(self) -> bool:
+        return not self.closed and not self.recovering and self.same_server
+
+
+class Step(Enum):
+    """What a look calls for."""
+
+    NOTHING = "nothing"
+    BEAT = "beat"
+    KNOW_SERVER = "know_server"
+    """The server was started anew, and the database is the same."""
+    RECOVER = "recover"
+    """The database is another one, or an earlier state of it."""
+    COVER_OUTBOUND = "cover_outbound"
+    OPEN = "open"
+
+
+def next_step(gate: Gate, lease: float, seen: int | None) -> Step:
+    """What `gate` calls for.
+
+    `lease`: for so long a process that was at work before may still send what it had claimed, so what was sent is asked
+    for only after that. `seen`: how far this process has seen the log go. A process that has seen nothing of it leaves
+    a server that was started anew to those who may have, as long as it can.
+    """
+    has_forgotten = seen is not None and gate.position < seen
+    if not gate.same_database or (has_forgotten and not gate.recovering):
+        return Step.RECOVER
+    if not gate.same_server:
+        return Step.KNOW_SERVER
+    if gate.recovering and gate.recover_time is not None:
+        if not gate.outbound_covered:
+            return Step.COVER_OUTBOUND if gate.now >= gate.recover_time + lease else Step.NOTHING
+        if gate.inbound_covered:
+            return Step.OPEN
+    return Step.BEAT if gate.beat_due else Step.NOTHING

@@ -1,0 +1,240 @@
+"""A run as those who took part have written it down, and as typed rows for the checker."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Journal:
+    """An append-only file of JSON lines; each line is on its way to the disk when `write` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", buffering=1)
+
+    def write(self, kind: str, **fields: Any) -> None:
+        self._file.write(json.dumps({"kind": kind, "at": time.time(), **fields}) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A text that Twilio has of a participant. `token` is its body."""
+
+    sid: str
+    number: str
+    participant: str
+    token: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A text that Twilio took from us; `delivery` is what its callback's URL names. `index`: Twilio's own order."""
+
+    sid: str
+    delivery: str
+    number: str
+    participant: str
+    text: str
+    index: int
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: str
+    thread: str
+    position: int
+    direction: int
+    text: str
+    at: float
+    """By the clock of people's deadlines."""
+    seq: int = 0
+    session: str | None = None
+    turn: str | None = None
+    kind: int | None = None
+    sid: str = ""
+    ignored: str = ""
+    state: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    id: str
+    thread: str
+    session: str
+    kind: int
+    open: bool
+    outcome: int | None
+    fence: int
+    attempt: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    id: str
+    thread: str
+    reason: int | None = None
+    ended: float | None = None
+    grace_end: float | None = None
+    warning: str | None = None
+    engaged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    id: str
+    endpoint: str
+    participant: str
+    taken: int = 0
+    last_inbound: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    id: str
+    thread: str
+    seq: int
+    state: str
+    sid: str
+    attempt: int
+    canceled: bool
+    scope: str
+    participant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A committed change, in the order of the locks that it was made under."""
+
+    id: int
+    at: float
+    tx: str
+    what: str
+    item: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that reached the agent."""
+
+    call: str
+    turn: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller of the HTTP API knows of one key: the ids it was told, or nothing."""
+
+    key: str
+    token: str
+    acked: bool
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class History:
+    inbound: list[Inbound] = field(default_factory=list)
+    acknowledged: set[str] = field(default_factory=set)
+    """Sids whose webhook was answered 200 at least once."""
+    forged: set[str] = field(default_factory=set)
+    """Sids of webhooks that Twilio never sent."""
+    accepted: list[Accepted] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    cancels: dict[str, float] = field(default_factory=dict)
+    """When the notifier had first confirmed to take a message back."""
+    requests: list[Request] = field(default_factory=list)
+    skips: list[tuple[float, float]] = field(default_factory=list)
+    """When people's clock was moved, and how far it was ahead from then on, in seconds."""
+    inactive_after: float = 86_400.0
+    grace: float = 600.0
+    unfinished: dict[str, int] = field(default_factory=dict)
+    drained: float = 0.0
+    drain_bound: float = 39.0
+
+    def people_time(self, at: float) -> float:
+        """The time by people's clock at a moment of the machine's."""
+        ahead = 0.0
+        for since, offset in self.skips:
+            if since <= at:
+                ahead = offset
+        return at + ahead
+
+
+def read(folder: Path) -> History:
+    """The history of a run, from all files of its folder."""
+    history = History()
+    requests: dict[str, Request] = {}
+    for kind, row in _lines(folder):
+        match kind:
+            case "inbound":
+                history.inbound.append(_typed(Inbound, row))
+            case "acknowledged":
+                history.acknowledged.add(row["sid"])
+            case "forged":
+                history.forged.add(row["sid"])
+            case "accepted":
+                history.accepted.append(_typed(Accepted, row))
+            case "call":
+                history.calls.append(_typed(Call, row))
+            case "cancel_taken":
+                history.cancels.setdefault(row["message"], row["at"])
+            case "asked":
+                known = requests.get(row["key"], Request(row["key"], row["token"], False))
+                messages = {*known.messages, *filter(None, [row.get("message")])}
+                acked = known.acked or bool(row.get("message"))
+                requests[row["key"]] = Request(row["key"], row["token"], acked, tuple(sorted(messages)))
+            case "skip":
+                history.skips.append((row["at"], row["offset"]))
+            case "drained":
+                history.drained, history.unfinished = row["seconds"], row["unfinished"]
+                history.drain_bound = row["bound"]
+            case "thread":
+                history.threads.append(_typed(Thread, row))
+            case "message":
+                history.messages.append(_typed(Message, row))
+            case "turn":
+                history.turns.append(_typed(Turn, row))
+            case "session":
+                history.sessions.append(_typed(Session, row))
+            case "delivery":
+                history.deliveries.append(_typed(Delivery, row))
+            case "audit":
+                history.changes.append(_typed(Change, row))
+    history.requests = list(requests.values())
+    history.accepted.sort(key=lambda message: message.index)
+    return history
+
+
+def _lines(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each line's kind and what it tells; rows of the database stand under a key of their own."""
+    for path in sorted(folder.glob("*.jsonl")):
+        with path.open() as lines:
+            for line in lines:
+                row = json.loads(line)
+                yield row["kind"], row.get("row", row)
+
+
+def _typed(kind: type[T], row: Row) -> T:
+    """The row as `kind`, without what that has no place for."""
+    names: Iterable[str] = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    return kind(**{name: row[name] for name in names if name in row})
