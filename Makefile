@@ -30,9 +30,13 @@ demo: .venv/installed ## watch a text come in, be answered and go out; no accoun
 up: .venv/installed ## start every service on this machine, with a simulated Twilio
 	.venv/bin/parley up $(ARGS)
 
-# Most tests wait for something most of the time: two processes halve what that takes.
+# Most tests wait for something most of the time: three processes keep two cores busy. A process that dies fails the
+# test it was at and is replaced; with --dist loadfile, loadscope or loadgroup xdist would then wait for ever.
+# Whatever hangs all the same: an interrupt after 20 minutes still tells what failed.
 test: .venv/installed ## run every test
-	.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
+	$(LIMIT) .venv/bin/pytest -n 3 --dist worksteal --max-worker-restart 4 $(ARGS)
+
+LIMIT := $(if $(shell command -v timeout),timeout --foreground -s INT -k 60 20m)
 
 lint: .venv/installed ## check style: ruff, its formatter, buf
 	.venv/bin/ruff check
@@ -53,7 +57,7 @@ generate: .venv/installed ## write protos/gen and uv.lock anew
 verify: verify-protos verify-lock verify-compatible ## prove that nothing generated has drifted and no contract broke
 
 walks: .venv/installed ## walk the session rules at length: 2,500 random lives of 50 steps, two minutes
-	PARLEY_WALKS=2500 .venv/bin/pytest tests/unit/session/test_thread_walk.py $(ARGS)
+	PARLEY_WALKS=2500 .venv/bin/pytest -o faulthandler_timeout=0 tests/unit/session/test_thread_walk.py $(ARGS)
 
 bench: .venv/installed ## measure: turns per second and CPU per turn, every service its own process
 	.venv/bin/python -m bench $(ARGS)

@@ -70,7 +70,9 @@ class Canary:
         finally:
             self._read_logs(item, nextitem)
         if found := self.watch.take():
-            pytest.fail("\n".join(["told while this test ran, or before it since the last one:", *found]), pytrace=False)
+            pytest.fail(
+                "\n".join(["told while this test ran, or before it since the last one:", *found]), pytrace=False
+            )
 
     def _read_logs(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         for _, kind, text in item._report_sections:

@@ -48,7 +48,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="the form that `make test` runs")
     parser.add_argument("--long", action="store_true", help="10,000 conversations and 500 SIGKILLs")
     parser.add_argument("--keep", action="store_true", help="leave histories and logs also of a run that passes")
-    parser.add_argument("--controls", nargs="*", metavar="NAME", help="remove each guard, or those named, and expect failure")
+    parser.add_argument(
+        "--controls", nargs="*", metavar="NAME", help="remove each guard, or those named, and expect failure"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.controls or ()) - set(forms.CONTROLS):
         parser.error(f"--controls: no such control: {', '.join(sorted(unknown))}; use {', '.join(forms.CONTROLS)}")

@@ -1,10 +1,10 @@
 """Takes one guard out of a service that is about to start, and fails loudly where the guard is not what it was.
 
-Nothing of the product knows of this: a control rewrites the source of one function, or of one statement, in the process.
+Nothing of the product knows of this: a control rewrites the source of one function, or of one statement, in the
+process.
 """
 
 from __future__ import annotations
-
 import __future__
 
 import importlib
@@ -82,9 +82,7 @@ def _one_in_flight() -> None:
 
 
 def _settle() -> None:
-    rewrite(
-        DECISION, "Decision._miss", "delivery.started_time + self.terms.settle", "delivery.started_time"
-    )
+    rewrite(DECISION, "Decision._miss", "delivery.started_time + self.terms.settle", "delivery.started_time")
 
 
 def _list() -> None:

@@ -7,11 +7,11 @@ happened. What Twilio has is known: of that, nothing may be missing, twice or ou
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from tests.chaos.history import Accepted, Change, History, Message, Turn
+from tests.chaos.history import Accepted, Change, History, Inbound, Message, Session, Turn
 
 INBOUND, OUTBOUND = 1, 2
 ANSWERED, FALLBACK, DROPPED = 1, 2, 3
@@ -24,6 +24,8 @@ NEVER_SENT_STATES = frozenset({8, 9, 10, 11})
 FALLBACK_SHARE = 0.05
 """Of the turns, at most so many may end in the fallback text; but for the first few."""
 FEW = 5
+INACTIVE = 3
+"""Why a session ended: by silence."""
 PRECISION = 0.005
 EXAMPLES = 5
 
@@ -96,13 +98,13 @@ def _each_text_answered_once(view: View) -> Iterator[str]:
     )
     replies = {m.turn: m for m in view.history.messages if m.direction == OUTBOUND and m.kind == REPLY}
     for text in view.history.inbound:
-        rows = view.inbound_rows.get(text.sid, [])
-        if len(rows) != 1 or rows[0].ignored or len(turns := view.turns_of(rows[0])) != 1:
-            continue
-        times, reply = said[text.token], replies.get(turns[0].id)
+        rows, times = view.inbound_rows.get(text.sid, []), said[text.token]
         if times > 1:
             yield f"duplicated: {text.sid} is answered {times} times"
-        elif turns[0].outcome == ANSWERED and reply is not None and reply.state in TAKEN_STATES and not times:
+        if len(rows) != 1 or rows[0].ignored or len(turns := view.turns_of(rows[0])) != 1:
+            continue
+        reply = replies.get(turns[0].id)
+        if turns[0].outcome == ANSWERED and reply is not None and reply.state in TAKEN_STATES and not times:
             yield f"lost: the answer to {text.sid} does not hold it"
 
 
@@ -217,27 +219,35 @@ def _timers_hold(view: View) -> Iterator[str]:
     texts = _grouped(history.inbound, lambda text: threads.get((text.number, text.participant)))
     for session in history.sessions:
         own = sorted(messages.get(session.id, ()), key=lambda m: m.position)
-        for n, message in enumerate(own):
-            if message.kind == WARNING and message.direction == OUTBOUND:
-                before = [m.at for m in own[:n] if m.kind != WARNING]
-                if before and message.at < max(before) + history.inactive_after - PRECISION:
-                    yield f"too early: session {session.id} was warned before it had been silent"
-        if session.reason != INACTIVE_REASON or session.ended is None or session.grace_end is None:
-            continue
-        if session.ended < session.grace_end - PRECISION:
-            yield f"too early: session {session.id} ended before its grace"
-        for accepted in view.accepted_by_delivery.get(session.warning or "", ()):
-            if session.grace_end < history.people_time(accepted.at) + history.grace - 1:
-                yield f"too early: the grace of session {session.id} began before Twilio had the warning"
-        warned = [m.at for m in own if m.kind == WARNING]
-        for text in texts.get(session.thread, ()):
-            at = history.people_time(text.at)
-            rows = view.inbound_rows.get(text.sid, [])
-            if warned and warned[-1] < at < session.grace_end - 1 and rows and rows[0].session != session.id:
-                yield f"not heard: session {session.id} ended although {text.sid} had come in time"
+        yield from _warned_in_time(history, session, own)
+        if session.reason == INACTIVE and session.grace_end is not None:
+            yield from _ended_in_time(view, session, session.grace_end)
+            warned = max((m.at for m in own if m.kind == WARNING), default=session.grace_end)
+            yield from _heard(view, session, texts.get(session.thread, ()), (warned, session.grace_end))
 
 
-INACTIVE_REASON = 3
+def _warned_in_time(history: History, session: Session, messages: Sequence[Message]) -> Iterator[str]:
+    for n, message in enumerate(messages):
+        active = [other.at for other in messages[:n] if other.kind != WARNING]
+        if message.kind == WARNING and active and message.at < max(active) + history.inactive_after - PRECISION:
+            yield f"too early: session {session.id} was warned before it had been silent"
+
+
+def _ended_in_time(view: View, session: Session, grace_end: float) -> Iterator[str]:
+    if session.ended is not None and session.ended < grace_end - PRECISION:
+        yield f"too early: session {session.id} ended before its grace"
+    for accepted in view.accepted_by_delivery.get(session.warning or "", ()):
+        if grace_end < view.history.people_time(accepted.at) + view.history.grace - 1:
+            yield f"too early: the grace of session {session.id} began before Twilio had the warning"
+
+
+def _heard(view: View, session: Session, texts: Iterable[Inbound], grace: tuple[float, float]) -> Iterator[str]:
+    """Twilio's times are whole seconds: a text of the grace's last second may count as later."""
+    for text in texts:
+        rows = view.inbound_rows.get(text.sid, [])
+        came_in_time = grace[0] < view.history.people_time(text.at) < grace[1] - 1
+        if came_in_time and rows and rows[0].session != session.id:
+            yield f"not heard: session {session.id} ended although {text.sid} had come in time"
 
 
 def _ended_sessions_are_silent(view: View) -> Iterator[str]:
@@ -265,7 +275,7 @@ def _sids_match(view: View) -> Iterator[str]:
 
 def _requests_count_once(view: View) -> Iterator[str]:
     texts = Counter(message.text for messages in view.outbound.values() for message in messages)
-    for request in view.history.requests:
+    for request in view.history.requests.values():
         if len(request.messages) > 1:
             yield f"two answers: key {request.key}"
         times = texts[request.token]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -162,7 +162,8 @@ class History:
     calls: list[Call] = field(default_factory=list)
     cancels: dict[str, float] = field(default_factory=dict)
     """When the notifier had first confirmed to take a message back."""
-    requests: list[Request] = field(default_factory=list)
+    requests: dict[str, Request] = field(default_factory=dict)
+    """By key."""
     skips: list[tuple[float, float]] = field(default_factory=list)
     """When people's clock was moved, and how far it was ahead from then on, in seconds."""
     inactive_after: float = 86_400.0
@@ -183,46 +184,48 @@ class History:
 def read(folder: Path) -> History:
     """The history of a run, from all files of its folder."""
     history = History()
-    requests: dict[str, Request] = {}
     for kind, row in _lines(folder):
-        match kind:
-            case "inbound":
-                history.inbound.append(_typed(Inbound, row))
-            case "acknowledged":
-                history.acknowledged.add(row["sid"])
-            case "forged":
-                history.forged.add(row["sid"])
-            case "accepted":
-                history.accepted.append(_typed(Accepted, row))
-            case "call":
-                history.calls.append(_typed(Call, row))
-            case "cancel_taken":
-                history.cancels.setdefault(row["message"], row["at"])
-            case "asked":
-                known = requests.get(row["key"], Request(row["key"], row["token"], False))
-                messages = {*known.messages, *filter(None, [row.get("message")])}
-                acked = known.acked or bool(row.get("message"))
-                requests[row["key"]] = Request(row["key"], row["token"], acked, tuple(sorted(messages)))
-            case "skip":
-                history.skips.append((row["at"], row["offset"]))
-            case "drained":
-                history.drained, history.unfinished = row["seconds"], row["unfinished"]
-                history.drain_bound = row["bound"]
-            case "thread":
-                history.threads.append(_typed(Thread, row))
-            case "message":
-                history.messages.append(_typed(Message, row))
-            case "turn":
-                history.turns.append(_typed(Turn, row))
-            case "session":
-                history.sessions.append(_typed(Session, row))
-            case "delivery":
-                history.deliveries.append(_typed(Delivery, row))
-            case "audit":
-                history.changes.append(_typed(Change, row))
-    history.requests = list(requests.values())
+        if (place := _PLACES.get(kind)) is not None:
+            name, row_type = place
+            getattr(history, name).append(_typed(row_type, row))
+        elif (note := _NOTES.get(kind)) is not None:
+            note(history, row)
     history.accepted.sort(key=lambda message: message.index)
     return history
+
+
+_PLACES: Mapping[str, tuple[str, type[Any]]] = {
+    "inbound": ("inbound", Inbound),
+    "accepted": ("accepted", Accepted),
+    "call": ("calls", Call),
+    "thread": ("threads", Thread),
+    "message": ("messages", Message),
+    "turn": ("turns", Turn),
+    "session": ("sessions", Session),
+    "delivery": ("deliveries", Delivery),
+    "audit": ("changes", Change),
+}
+"""Where a line of each kind stands in the history, and as what."""
+
+
+def _note_request(history: History, row: Row) -> None:
+    known = history.requests.get(row["key"], Request(row["key"], row["token"], False))
+    messages = {*known.messages, *filter(None, [row.get("message")])}
+    history.requests[row["key"]] = Request(known.key, known.token, bool(messages), tuple(sorted(messages)))
+
+
+def _note_drained(history: History, row: Row) -> None:
+    history.drained, history.unfinished, history.drain_bound = row["seconds"], row["unfinished"], row["bound"]
+
+
+_NOTES: Mapping[str, Callable[[History, Row], object]] = {
+    "acknowledged": lambda history, row: history.acknowledged.add(row["sid"]),
+    "forged": lambda history, row: history.forged.add(row["sid"]),
+    "cancel_taken": lambda history, row: history.cancels.setdefault(row["message"], row["at"]),
+    "skip": lambda history, row: history.skips.append((row["at"], row["offset"])),
+    "asked": _note_request,
+    "drained": _note_drained,
+}
 
 
 def _lines(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""The people: conversations of several texts and bursts, opt-outs, and callers of the HTTP API who repeat themselves."""
+"""The people: conversations of several texts and bursts, opt-outs, and callers of the HTTP API who ask again."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Person:
                 group.create_task(self.injector.text(self.participant, number, self.token()))
             group.create_task(self.injector.text(self.participant, numbers[0], "STOP"))
         if self.happens(self.injector.habits.starts):
-            await asyncio.sleep(1)
+            await asyncio.sleep(self.chance.uniform(0.2, 1.5))
             await self.injector.text(self.participant, numbers[0], "START")
             await self.injector.text(self.participant, numbers[0], self.token())
 

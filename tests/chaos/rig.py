@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -250,9 +250,7 @@ async def _register(rig: Rig) -> None:
     address, key = rig.layout.session.split(",")[0], rig.layout.api_key
     async with session_api(address, key) as api, key_api(address, key) as keys:
         for number in NUMBERS:
-            rig.simulator.add_number(
-                number, sms_url=rig.layout.sms_url, sms_fallback_url=rig.layout.sms_fallback_url
-            )
+            rig.simulator.add_number(number, sms_url=rig.layout.sms_url, sms_fallback_url=rig.layout.sms_fallback_url)
             await api.update_number(number, AGENT, opt_out_scope=SHARED_SCOPE if number in SHARING else "")
         _, rig.http_key = await keys.create("chaos", [], ["send", "read"], None)
     async with asyncio.timeout(15):

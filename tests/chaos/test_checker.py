@@ -66,7 +66,7 @@ def one_conversation() -> History:
             message(10, "m6", "s", tx="9"),
         ],
         calls=[Call("c1", "u1", 0.5), Call("c2", "u2", 5.5), Call("c3", "u2", 6.5)],
-        requests=[Request("k", "Still there?", True, ("m5",))],
+        requests={"k": Request("k", "Still there?", True, ("m5",))},
         skips=[(150.0, 86_400.0)],
     )
 
@@ -214,11 +214,11 @@ def share_a_sid(h: History) -> None:
 
 
 def answer_a_request_with_two_messages(h: History) -> None:
-    h.requests[0] = replace(h.requests[0], messages=("m5", "m6"))
+    h.requests["k"] = replace(h.requests["k"], messages=("m5", "m6"))
 
 
 def lose_a_request(h: History) -> None:
-    h.requests[0] = replace(h.requests[0], token="never")
+    h.requests["k"] = replace(h.requests["k"], token="never")
 
 
 def do_a_request_twice(h: History) -> None:
@@ -305,7 +305,7 @@ def test_an_ignored_text_needs_no_turn() -> None:
 def test_a_request_without_an_answer_may_have_been_done_or_not() -> None:
     for token in ("never", "Still there?"):
         history = one_conversation()
-        history.requests[0] = Request("k", token, False)
+        history.requests["k"] = Request("k", token, False)
         assert all(verdict.holds for verdict in check(history))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from tests.chaos import forms
@@ -16,7 +15,7 @@ SEED, FACTOR = 1, 20.0
 
 async def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(tmp_path: Path) -> None:
     options = forms.short(SEED, FACTOR)
-    made = await asyncio.create_task(run(options, tmp_path))
+    made = await run(options, tmp_path)
     history = read(tmp_path)
     verdicts = check(history)
     said = f"{describe(options)}\n{tell(options, made, history, verdicts)}"

@@ -34,7 +34,9 @@ def problems(entry: Entry, seen: Observed, secrets: Sequence[str]) -> list[str]:
     told = [*(line for reply in seen.replies for line in (reply.body, *reply.headers.values())), *seen.log]
     found += [f"tells {secret!r}: {line[:200]}" for line in told for secret in secrets if secret in line]
     found += [f"shows its inside: {line[:200]}" for line in told if any(mark in line for mark in TRACES)]
-    found += [f"logged as a failure: {line[:300]}" for line in seen.errors if not entry.tells or entry.tells not in line]
+    found += [
+        f"logged as a failure: {line[:300]}" for line in seen.errors if not entry.tells or entry.tells not in line
+    ]
     if entry.tells and not any(entry.tells in line for line in seen.errors):
         found.append(f"does not tell {entry.tells}")
     return found
@@ -47,6 +49,8 @@ def _answers(entry: Entry, seen: Observed) -> list[str]:
         found.append(f"answered {statuses}, not {[entry.status, *entry.then]}")
     if any(status >= 500 and status not in DOCUMENTED_5XX for status in statuses):
         found.append(f"failed: {statuses}")
+    if any("server" in reply.headers for reply in seen.replies):
+        found.append("says what serves it")
     if entry.says is not None and seen.replies and said(seen.replies[0]) != entry.says:
         found.append(f"said {said(seen.replies[0])!r}, not {entry.says!r}")
     if entry.closes is not None and seen.closed is not entry.closes:

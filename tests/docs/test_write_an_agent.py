@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.docs.likeness import Likeness
 from tests.docs.pages import DOCS, blocks, grown
 from tests.docs.terminal import Terminal, background, follow
@@ -11,6 +13,7 @@ AGENT = "agents/pizzeria"
 LONGEST = 200
 
 
+@pytest.mark.long
 def test_the_agent_grows_as_the_page_says(terminal: Terminal, likeness: Likeness) -> None:
     page = blocks(PAGE)
     beginning = next(block for block in page if block.commands)

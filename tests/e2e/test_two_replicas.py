@@ -17,7 +17,7 @@ LEAST_SHARE = 0.2
 WORK = {"session": "commit", "notifier": "facts"}
 """The batches by which each service's share of the work is counted."""
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 
 async def test_bursts_to_a_hundred_threads(database: FreshDatabase, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: every target for some seconds, by a seed that is printed; exit code 1 where there were finds."""
+"""`python -m tests.fuzz`: every target for some seconds, by a seed that is printed. Exit code 1: there were finds."""
 
 from __future__ import annotations
 

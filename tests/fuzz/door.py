@@ -39,8 +39,22 @@ ANSWER = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [A-Za-z ]*\r\n((?:[a-z-]+: [^\r\n]*\
 LENGTH = re.compile(rb"^content-length: ([0-9]+)\r$", re.MULTILINE)
 HTTP_PIECES = (
     *(b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b"Expect: 100-continue\r\n"),
-    *(b"Connection: close\r\n", b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"HTTP/1.0", b"HTTP/9.9", b"5\r\nhello\r\n"),
-    *(b": ", b"\r", b"\n", b"\r\n ", b"GET / HTTP/1.1\r\n\r\n", b"OPTIONS * HTTP/1.1\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n"),
+    *(
+        b"Connection: close\r\n",
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
+        b"HTTP/1.0",
+        b"HTTP/9.9",
+        b"5\r\nhello\r\n",
+    ),
+    *(
+        b": ",
+        b"\r",
+        b"\n",
+        b"\r\n ",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\n\r\n",
+        b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+    ),
 )
 E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 JSON_SEEDS = [
@@ -51,7 +65,16 @@ JSON_SEEDS = [
 ]
 JSON_PIECES = (
     *(b'"', b"\\", b"\\u0000", b"\\ud800", b"null", b"{", b"}", b"[", b"]", b",", b":", b"1e999", b"-", b"NaN"),
-    *(b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b'"user_number": ', b'"__proto__": {}, ', b" ", b"\xc2\xa0", b"x" * 1600),
+    *(
+        b"\xff",
+        b"\xed\xa0\x80",
+        b"\xef\xbb\xbf",
+        b'"user_number": ',
+        b'"__proto__": {}, ',
+        b" ",
+        b"\xc2\xa0",
+        b"x" * 1600,
+    ),
 )
 
 
@@ -75,15 +98,23 @@ async def http(door: Door, mutations: Mutations, *, seconds: float = 0.0, execut
         signed(),
         signed(STATUS, report()),
         signed(FALLBACK) + signed(),
-        request("/v1/outbound-sms", JSON_SEEDS[0], {"Authorization": f"Bearer {door.key}", "Content-Type": "application/json"}),
-        request("/v1/sessions?page_size=1", headers={"Authorization": f"Bearer {door.key}", "Content-Length": None}, method="GET"),
+        request(
+            "/v1/outbound-sms",
+            JSON_SEEDS[0],
+            {"Authorization": f"Bearer {door.key}", "Content-Type": "application/json"},
+        ),
+        request(
+            "/v1/sessions?page_size=1",
+            headers={"Authorization": f"Bearer {door.key}", "Content-Length": None},
+            method="GET",
+        ),
         request("/docs", headers={"Content-Length": None}, method="GET"),
         request("/health/live", headers={"Content-Type": FORM}, method="GET"),
         b"POST /twilio/sms HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     ]
 
     async def attempt() -> str:
-        content = mutations.bytes(seeds, (*ODD_BYTES, *HTTP_PIECES))
+        content = mutations.content(seeds, (*ODD_BYTES, *HTTP_PIECES))
         said = await _said(door.url, content)
         return wrong(said) and f"{wrong(said)} in {said[:300]!r}: {content!r}"
 
@@ -132,7 +163,7 @@ async def _said(url: str, content: bytes) -> bytes:
 
 async def json_bodies(door: Door, mutations: Mutations, *, seconds: float = 0.0, executions: int = 0) -> Finds:
     async def attempt() -> str:
-        body = mutations.bytes(JSON_SEEDS, JSON_PIECES)
+        body = mutations.content(JSON_SEEDS, JSON_PIECES)
         headers = {"Authorization": f"Bearer {door.key}", "Content-Type": "application/json"}
         reply = await call(door.url, request("/v1/outbound-sms", body, headers))
         wanted = 413 if len(body) > BODY_LIMIT else 202 if is_outbound_text(body) else 400

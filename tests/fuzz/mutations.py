@@ -5,7 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-ODD_BYTES = (b"\0", b"\r\n", b"\r\n\r\n", b"%", b"%0", b"%zz", b"%C3", b"%ED%A0%80", b"&", b"=", b"+", b";", b"\xff", b"\xc3\xa9")
+ODD_BYTES = (
+    b"\0",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"%",
+    b"%0",
+    b"%zz",
+    b"%C3",
+    b"%ED%A0%80",
+    b"&",
+    b"=",
+    b"+",
+    b";",
+    b"\xff",
+    b"\xc3\xa9",
+)
 ODD_CHARACTERS = (
     *("€", "[", "\\", "^", "{", "|", "}", "~", "]", "\f", "\n", "\r", "\0", "\t", " ", "a", "Z", "@", "_", "à", "Ω"),
     *("ç", "’", "“", "—", "…", "😀", "👍🏽", "\u200d", "\u202e", "\ufeff", "\uffff", "\U0010ffff", "e\u0301", "你"),
@@ -18,10 +33,7 @@ class Mutations:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
 
-    def one_of(self, *choices: bytes) -> bytes:
-        return self.random.choice(choices)
-
-    def bytes(self, seeds: Sequence[bytes], odd: Sequence[bytes] = ODD_BYTES) -> bytes:
+    def content(self, seeds: Sequence[bytes], odd: Sequence[bytes] = ODD_BYTES) -> bytes:
         """One of `seeds` after a few changes, or none."""
         content = bytearray(self.random.choice(seeds))
         for _ in range(self.random.choice((0, 1, 1, 2, 3, 8))):

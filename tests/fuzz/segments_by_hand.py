@@ -19,9 +19,7 @@ ESCAPE = 0x1B
 EXTENSION = {0x0A: 0x0C, 0x14: 0x5E, 0x28: 0x7B, 0x29: 0x7D, 0x2F: 0x5C, 0x3C: 0x5B, 0x3D: 0x7E, 0x3E: 0x5D}
 EXTENSION |= {0x40: 0x7C, 0x65: 0x20AC}
 
-SEPTETS = {
-    chr(int(code, 16)): bytes([place]) for place, code in enumerate(DEFAULT_ALPHABET.split()) if place != ESCAPE
-}
+SEPTETS = {chr(int(code, 16)): bytes([place]) for place, code in enumerate(DEFAULT_ALPHABET.split()) if place != ESCAPE}
 SEPTETS |= {chr(code): bytes([ESCAPE, place]) for place, code in EXTENSION.items()}
 
 Unit = bytes

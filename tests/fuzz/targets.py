@@ -1,4 +1,4 @@
-"""What is fuzzed in one process, each against somebody else's idea of the same: signatures, forms, reports, segments."""
+"""What is fuzzed in one process, each against another's idea of it: signatures, forms, reports, segments."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def signatures(subjects: Subjects, mutations: Mutations) -> Callable[[], str]:
         genuine = validator.compute_signature(URL, ImmutableMultiDict(pairs))
         signature = genuine.encode()
         if random.random() < 0.5:
-            signature = mutations.bytes([signature])
+            signature = mutations.content([signature])
         wanted = signature == genuine.encode()
         if subjects.is_signed(URL.encode(), pairs, signature, [b"another", TOKEN.encode()]) is not wanted:
             return f"{pairs!r} with {signature!r}: twilio says {wanted}"
@@ -71,7 +71,7 @@ def forms(subjects: Subjects, mutations: Mutations) -> Callable[[], str]:
     """Oracle: parse_qsl. It differs where a body is refused that nobody can have signed: see forms.py."""
 
     def attempt() -> str:
-        body = mutations.bytes(FORMS)
+        body = mutations.content(FORMS)
         try:
             pairs = subjects.parse_form(body, LIMIT)
         except Refusal as refusal:
@@ -99,7 +99,7 @@ def inbound_texts(subjects: Subjects, mutations: Mutations) -> Callable[[], str]
     """What is taken keeps to its own grammar; what is not is refused by name."""
 
     def attempt() -> str:
-        body = mutations.bytes(FORMS)
+        body = mutations.content(FORMS)
         try:
             inbound = parse_inbound(inbound_fields(subjects.parse_form(body, LIMIT)), 1, "")
         except Refusal as refusal:
@@ -117,7 +117,7 @@ def inbound_texts(subjects: Subjects, mutations: Mutations) -> Callable[[], str]
 
 def reports(subjects: Subjects, mutations: Mutations) -> Callable[[], str]:
     def attempt() -> str:
-        body = mutations.bytes(REPORTS)
+        body = mutations.content(REPORTS)
         try:
             parsed = parse_report(subjects.parse_form(body, LIMIT), DELIVERY, 1)
         except Refusal as refusal:
@@ -146,7 +146,9 @@ def segmenter(subjects: Subjects, mutations: Mutations) -> Callable[[], str]:
         sent = segments.normalise(message)
         if subjects.count(sent) > count or len(sent) > max(segments.MAX_CHARACTERS, len(message)) or "\0" in sent:
             return f"{message!r}: sent as {sent!r}"
-        if segments.normalise(sent) != sent or segments.comparable(sent) != segments.comparable(message.replace("\0", "")):
+        if segments.normalise(sent) != sent or segments.comparable(sent) != segments.comparable(
+            message.replace("\0", "")
+        ):
             return f"{message!r}: not the same again once sent as {sent!r}"
         return _broken_pair(by_hand, message)
 

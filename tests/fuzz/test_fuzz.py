@@ -131,21 +131,31 @@ def test_the_second_reading_of_a_body_tells_good_from_bad() -> None:
 
 
 def test_segments_by_hand_are_those_of_the_documentation() -> None:
-    counts = {"a" * 160: 1, "a" * 161: 2, "a" * 306: 2, "a" * 307: 3, "€" * 80: 1, "€" * 81: 2, "ç" * 70: 1, "ç" * 71: 2}
+    counts = {
+        "a" * 160: 1,
+        "a" * 161: 2,
+        "a" * 306: 2,
+        "a" * 307: 3,
+        "€" * 80: 1,
+        "€" * 81: 2,
+        "ç" * 70: 1,
+        "ç" * 71: 2,
+    }
     counts |= {"😀" * 35: 1, "😀" * 36: 2, "a" * 66 + "😀" + "a" * 66: 3, "你" * 134: 2, "你" * 135: 3, "": 1}
     assert {text: len(segments_of(text)) for text in counts} == counts
 
 
 def test_the_same_seed_makes_the_same_inputs() -> None:
     one, two = Mutations(7), Mutations(7)
-    assert [one.text() + str(one.bytes([b"abc"])) for _ in range(50)] == [
-        two.text() + str(two.bytes([b"abc"])) for _ in range(50)
+    assert [one.text() + str(one.content([b"abc"])) for _ in range(50)] == [
+        two.text() + str(two.content([b"abc"])) for _ in range(50)
     ]
 
 
 def test_a_run_by_hand_says_its_seed_and_its_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--seconds", "0", "--executions", "50", "--seed", "3", "--target", "forms", "--target", "reports"]) == 0
+    assert (
+        main(["--seconds", "0", "--executions", "50", "--seed", "3", "--target", "forms", "--target", "reports"]) == 0
+    )
     said = capsys.readouterr().out
     assert "seed 3" in said
     assert "100 executions, 0 finds" in said
-

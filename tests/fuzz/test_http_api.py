@@ -1,4 +1,4 @@
-"""schemathesis on the HTTP API: whatever its schema lets a client send is answered as the schema says, and never by 5xx.
+"""schemathesis on the HTTP API: what its schema lets a client send is answered as it says, and never by a 5xx.
 
 `PARLEY_SCHEMA_EXAMPLES` sets how many requests of each kind every operation gets.
 """
@@ -20,6 +20,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
 from parley_chassis.postgres.embedded import EmbeddedPostgres
@@ -28,10 +29,9 @@ from tests.databases import fresh_database
 
 EXAMPLES = int(os.environ.get("PARLEY_SCHEMA_EXAMPLES", "6"))
 KINDS = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-OPERATIONS = 9
 DOCUMENTED_5XX = frozenset({503})
 # Hypothesis takes what the services on the loop draw at random, while it works in a thread, for its own doing.
-pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 
 
 @dataclass
@@ -73,6 +73,7 @@ def attempts(api: Api, schema: dict[str, Any], examples: int, *, with_key: bool)
     load_all_checks()
     count, wrong = 0, []
     for found in schemathesis.openapi.from_dict(schema).get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         for kind in KINDS:
             for case in _cases(operation, kind, examples):
@@ -131,8 +132,9 @@ def _names_what_may_not_be(case: Any) -> bool:
 async def test_every_answer_is_one_that_the_schema_tells_of(api: Api) -> None:
     count, wrong = await asyncio.to_thread(attempts, api, without_keys(api.schema), EXAMPLES, with_key=True)
     assert wrong == []
-    assert count >= OPERATIONS * len(KINDS) * min(EXAMPLES, 2)
-    assert api.statuses[200] and api.statuses[400] and api.statuses[404]
+    operations = sum(map(len, api.schema["paths"].values()))
+    assert count >= operations * len(KINDS) * min(EXAMPLES, 2)
+    assert {200, 400, 404} <= set(api.statuses)
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -151,4 +153,3 @@ async def test_a_schema_that_promises_something_else_is_found_out(api: Api) -> N
     lying["paths"] = {"/v1/numbers": lying["paths"]["/v1/numbers"]}
     _, wrong = await asyncio.to_thread(attempts, api, lying, 2, with_key=True)
     assert any("total" in problem for problem in wrong)
-

@@ -82,8 +82,9 @@ def submit(s: State, on: Standing) -> Steps[State]:
     for text in TEXTS:
         copy = (text, s.canceled[text])
         if s.outbox[text] and copy not in s.submissions:
-            yield f"the relay submits text {text}{' as canceled' * copy[1]}", s._replace(
-                submissions=s.submissions | {copy}
+            yield (
+                f"the relay submits text {text}{' as canceled' * copy[1]}",
+                s._replace(submissions=s.submissions | {copy}),
             )
 
 
@@ -185,8 +186,10 @@ def no_send_begins_of_what_was_taken_back(s: State) -> bool:
 
 
 def what_is_recorded_is_true(s: State) -> bool:
-    return all((told != At.ACCEPTED or t in s.sent) and (told != At.CANCELED or t not in s.sent)
-               for t, told in enumerate(s.recorded))
+    return all(
+        (told != At.ACCEPTED or t in s.sent) and (told != At.CANCELED or t not in s.sent)
+        for t, told in enumerate(s.recorded)
+    )
 
 
 def done(s: State) -> bool:
@@ -197,7 +200,14 @@ PROTOCOL = Protocol(
     "hand-off",
     State(),
     (
-        Rule(commit), Rule(cancel), Rule(submit), Rule(take), Rule(claim), Rule(finish), Rule(give_back), Rule(record),
+        Rule(commit),
+        Rule(cancel),
+        Rule(submit),
+        Rule(take),
+        Rule(claim),
+        Rule(finish),
+        Rule(give_back),
+        Rule(record),
         Rule(lose, fault=True),
     ),
     (

@@ -1,5 +1,5 @@
-"""Opt-outs: decided in the transaction that stores the keyword, told to the notifier ahead of texts, ordered by when they
-were said, and joined where a text is claimed. One participant, two of our numbers that share a scope, one text of each.
+"""Opt-outs: decided in the transaction that stores the keyword, told to the notifier ahead of texts, ordered by when
+they were said, joined where a text is claimed. One participant, two of our numbers that share a scope, one text each.
 Transactions of two threads are one after the other here: where they overlap, the claim decides.
 """
 
@@ -20,12 +20,22 @@ DECISION = "services/notifier/parley_notifier/domain/decision.py"
 
 GUARDS = (
     Guard("decided where it is stored", SESSION + "domain/decide.py", "        _hear(machine, keyword, _said_at("),
-    Guard("opt-out in the claim", DECISION, "            if self.known_opt_outs:\n                self._suppress(lane)"),
+    Guard(
+        "opt-out in the claim", DECISION, "            if self.known_opt_outs:\n                self._suppress(lane)"
+    ),
     Guard("ordered by event time", DECISION, "if not opt_out.overrides("),
     Guard("ordered by event time in the session", SESSION + "domain/opt_out.py", "moment < self.stop_time:"),
-    Guard("an opt-out waits for the lanes", "services/notifier/parley_notifier/adapters/postgres/store.py", "            wait = True\n"),
+    Guard(
+        "an opt-out waits for the lanes",
+        "services/notifier/parley_notifier/adapters/postgres/store.py",
+        "            wait = True\n",
+    ),
     Guard("a START goes with the texts behind it", SESSION + "handlers/hand_over.py", "if submission.said]"),
-    Guard("told until it is heard", SESSION + "adapters/postgres/queries.sql", "next_submit_time = clock_timestamp() + interval '10 seconds'"),
+    Guard(
+        "told until it is heard",
+        SESSION + "adapters/postgres/queries.sql",
+        "next_submit_time = clock_timestamp() + interval '10 seconds'",
+    ),
 )
 
 
@@ -242,8 +252,17 @@ PROTOCOL = Protocol(
     "opt-out",
     State(),
     (
-        Rule(say), Rule(store), Rule(decide_later), Rule(commit), Rule(tell), Rule(submit), Rule(take_notice),
-        Rule(take_text), Rule(claim), Rule(send), Rule(lose, fault=True),
+        Rule(say),
+        Rule(store),
+        Rule(decide_later),
+        Rule(commit),
+        Rule(tell),
+        Rule(submit),
+        Rule(take_notice),
+        Rule(take_text),
+        Rule(claim),
+        Rule(send),
+        Rule(lose, fault=True),
     ),
     (
         no_text_is_written_after_a_STOP_is_stored,

@@ -27,7 +27,7 @@ class Guard:
 
     name: str
     path: str
-    """The file that implements it; empty while nothing does."""
+    """The file that implements it; empty where nothing does."""
     statement: str
     """As it stands there."""
 
@@ -66,7 +66,7 @@ class Protocol(Generic[S]):
 
     @property
     def standing(self) -> Standing:
-        return frozenset(thing.name for thing in (*self.guards, *self.assumptions))
+        return frozenset([guard.name for guard in self.guards] + [thing.name for thing in self.assumptions])
 
 
 @dataclass(frozen=True, slots=True)

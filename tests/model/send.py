@@ -5,7 +5,7 @@ how evidence settles what is not known. One lane, two texts of equal wording, tw
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.model.search import Assumption, Guard, Protocol, Rule, Standing, Steps
 
@@ -28,7 +28,8 @@ GUARDS = (
     Guard("two lists", DECISION, "counts_from = delivery.absent_time + self.terms.gap"),
     Guard("known sids are not evidence", NOTIFIER + "handlers/settle_unknown.py", "if sid not in others"),
     Guard("held claims are no orphans", DECISION, "(delivery.id, delivery.attempt) not in self.held"),
-    Guard("held until it is marked", SEND, "self._claims.let_go(claim)"),
+    # The product lets go of a claim whose finding cannot be written, and takes it for an orphan.
+    Guard("held until it is marked", "", ""),
 )
 ASSUMPTIONS = (
     Assumption("no freeze between check and write", "the deadline check and the socket's write lie close together"),
@@ -50,8 +51,8 @@ class Age(IntEnum):
     FRESH = 0
     """More than 20 s of its lease are left."""
     LATE = 1
-    LAPSED = 2
-    SETTLED = 3
+    """Too late to begin; the lease may be over."""
+    SETTLED = 2
     """The settle time is over."""
 
 
@@ -109,11 +110,11 @@ class State(NamedTuple):
     """A list was asked for about the text's attempt while Twilio had not accepted it."""
     unlisted: int = 1
     """Lists that may miss a text that Twilio has."""
-    kills: int = 1
-    lost_commits: int = 1
+    faults: int = 1
+    """Processes killed, and commits whose answer is lost."""
 
 
-def with_delivery(s: State, text: int, **changes: object) -> State:
+def with_delivery(s: State, text: int, **changes: Any) -> State:
     deliveries = list(s.deliveries)
     deliveries[text] = deliveries[text]._replace(**changes)
     return s._replace(deliveries=tuple(deliveries))
@@ -139,8 +140,8 @@ def claim(s: State, on: Standing) -> Steps[State]:
             what = f"process {process} claims text {text}, attempt {delivery.attempt + 1}"
             job = Job(process, text, delivery.attempt + 1, Doing.CLAIMED)
             yield what, after._replace(jobs=after.jobs | {job})
-            if s.lost_commits:
-                yield f"{what}, and does not learn that it did", after._replace(lost_commits=s.lost_commits - 1)
+            if s.faults:
+                yield f"{what}, and does not learn that it did", after._replace(faults=s.faults - 1)
 
 
 def _is_head(s: State, text: int, on: Standing) -> bool:
@@ -244,7 +245,7 @@ def pass_time(s: State, on: Standing) -> Steps[State]:
 def _may_pass(s: State, text: int, attempt: int, age: int, on: Standing) -> bool:
     if (text, attempt) not in _watched(s):
         return False
-    if age == Age.LAPSED and (text, attempt) in s.wire:
+    if age == Age.LATE and (text, attempt) in s.wire:
         return "accepted before settle" not in on
     return True
 
@@ -258,7 +259,7 @@ def _watched(s: State) -> set[tuple[int, int]]:
 def lapse(s: State, on: Standing) -> Steps[State]:
     for text in TEXTS:
         delivery = s.deliveries[text]
-        if delivery.at == At.CLAIMED and age_of(s, text, delivery.attempt) >= Age.LAPSED:
+        if delivery.at == At.CLAIMED and age_of(s, text, delivery.attempt) >= Age.LATE:
             at = At.UNKNOWN if "lapse is doubt" in on else At.PENDING
             yield f"the lease of text {text} runs out", with_delivery(s, text, at=at)
 
@@ -280,7 +281,7 @@ def ask(s: State, on: Standing) -> Steps[State]:
         else:
             yield f"the list shows text {text}", s._replace(look=look._replace(sid=shown[0]))
             if s.unlisted and not (s.looked[text] and "not late and unlisted at once" in on):
-                yield f"the list fails to show text {text}", unseen._replace(unlisted=0)
+                yield f"the list fails to show text {text}", s._replace(look=look, unlisted=0)
 
 
 def see(s: State, on: Standing) -> Steps[State]:
@@ -301,10 +302,10 @@ def see(s: State, on: Standing) -> Steps[State]:
 
 def kill(s: State, on: Standing) -> Steps[State]:
     for process in PROCESSES:
-        if s.kills and any(job.process == process for job in s.jobs):
+        if s.faults and any(job.process == process for job in s.jobs):
             deliveries = tuple(d._replace(owner=0) if d.owner == process else d for d in s.deliveries)
             jobs = frozenset(job for job in s.jobs if job.process != process)
-            yield f"process {process} is killed", s._replace(deliveries=deliveries, jobs=jobs, kills=s.kills - 1)
+            yield f"process {process} is killed", s._replace(deliveries=deliveries, jobs=jobs, faults=s.faults - 1)
 
 
 def each_text_reaches_Twilio_at_most_once(s: State) -> bool:
@@ -345,6 +346,8 @@ def canonical(s: State) -> State:
     )
     looked = tuple(seen and d.at == At.UNKNOWN for seen, d in zip(s.looked, deliveries, strict=True))
     s = s._replace(ages=ages, deliveries=deliveries, looked=looked)
+    if not s.jobs and not any(d.owner for d in s.deliveries):
+        return s
     other = _renamed(s)
     return s if _names(s) <= _names(other) else other
 
@@ -364,8 +367,18 @@ PROTOCOL = Protocol(
     "send",
     State(),
     (
-        Rule(claim), Rule(take_back_orphan), Rule(post), Rule(accept), Rule(mark), Rule(callback, fault=True),
-        Rule(pass_time), Rule(lapse), Rule(ask), Rule(see), Rule(kill, fault=True), Rule(fail_to_mark, fault=True),
+        Rule(claim),
+        Rule(take_back_orphan),
+        Rule(post),
+        Rule(accept),
+        Rule(mark),
+        Rule(callback, fault=True),
+        Rule(pass_time),
+        Rule(lapse),
+        Rule(ask),
+        Rule(see),
+        Rule(kill, fault=True),
+        Rule(fail_to_mark, fault=True),
     ),
     (
         each_text_reaches_Twilio_at_most_once,

@@ -20,12 +20,18 @@ FETCH = "services/notifier/parley_notifier/handlers/fetch_missed.py"
 GUARDS = (
     Guard("true last activity", DOMAIN + "time_out.py", "return Defer(deadline) if deadline > now else Step.WARN"),
     Guard("a reply voids the warning", DOMAIN + "draft.py", "replace(session, warning_id=None, grace_end=None"),
-    Guard("grace after acceptance", DOMAIN + "time_out.py", "case Acceptance.ACCEPTED:\n                return Step.BEGIN_GRACE"),
+    Guard(
+        "grace after acceptance",
+        DOMAIN + "time_out.py",
+        "case Acceptance.ACCEPTED:\n                return Step.BEGIN_GRACE",
+    ),
     Guard("coverage before the end", DOMAIN + "time_out.py", "(covered is None or covered < session.grace_end)"),
     Guard("asked before the list", FETCH, "asked = self._coverage.now\n        async with"),
     Guard("only a whole list covers", FETCH, 'raise NotTaken("the session service did not take'),
 )
-ASSUMPTIONS = (Assumption("listed in time", "Twilio's list shows a text within coverage_lag, or before a session waits"),)
+ASSUMPTIONS = (
+    Assumption("listed in time", "Twilio's list shows a text within coverage_lag, or before a session waits"),
+)
 
 
 class State(NamedTuple):
@@ -199,7 +205,14 @@ PROTOCOL = Protocol(
     "time-out",
     State(),
     (
-        Rule(tick), Rule(say), Rule(receive), Rule(accept), Rule(record), Rule(time_out), Rule(ask), Rule(hand_over),
+        Rule(tick),
+        Rule(say),
+        Rule(receive),
+        Rule(accept),
+        Rule(record),
+        Rule(time_out),
+        Rule(ask),
+        Rule(hand_over),
     ),
     (
         nobody_is_warned_who_wrote_less_than_24_h_ago,

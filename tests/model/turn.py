@@ -11,7 +11,7 @@ from tests.model.search import Guard, Protocol, Rule, Standing, Steps
 
 TEXTS = (0, 1)
 PROCESSES = (0, 1)
-ATTEMPTS = 2
+ATTEMPTS = 3
 """After which the fallback is the answer."""
 
 SESSION = "services/session/parley_session/"
@@ -20,7 +20,11 @@ DECIDE = SESSION + "domain/decide.py"
 
 GUARDS = (
     Guard("dedupe", SESSION + "handlers/receive_messages.py", "if item.event.source_id not in gathered.sources"),
-    Guard("unique open session", QUERIES, "JOIN session.threads t USING (channel, endpoint, participant)\nORDER BY t.id\nFOR UPDATE OF t"),
+    Guard(
+        "unique open session",
+        QUERIES,
+        "JOIN session.threads t USING (channel, endpoint, participant)\nORDER BY t.id\nFOR UPDATE OF t",
+    ),
     Guard("the turn is open", DECIDE, "if turn is None or not turn.claimed"),
     Guard("turn fence", DECIDE, "(turn.id, turn.fence) != (event.turn_id, event.fence)"),
     Guard("input is fixed", SESSION + "domain/turn_actions.py", "if not turn.last_position and turn.kind"),
@@ -226,7 +230,12 @@ PROTOCOL = Protocol(
     "turn",
     State(),
     (
-        Rule(read), Rule(store), Rule(give_up, fault=True), Rule(claim), Rule(take_over), Rule(answer),
+        Rule(read),
+        Rule(store),
+        Rule(give_up, fault=True),
+        Rule(claim),
+        Rule(take_over),
+        Rule(answer),
         Rule(end, fault=True),
     ),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from parley_cli.commands.agent import agent_app
+from parley_cli.commands.dead_letters import dead_letters_app
 from parley_cli.commands.demo import demo
 from parley_cli.commands.doctor import doctor
 from parley_cli.commands.hold import hold_app
@@ -23,6 +24,7 @@ def parley() -> typer.Typer:
         app.command()(function)
     app.add_typer(sessions_app(), name="sessions")
     app.add_typer(numbers_app(), name="numbers")
+    app.add_typer(dead_letters_app(), name="dead-letters")
     app.add_typer(hold_app(), name="hold")
     app.add_typer(keys_app(), name="keys")
     app.add_typer(agent_app(), name="agent")

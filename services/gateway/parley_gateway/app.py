@@ -33,11 +33,13 @@ from parley_gateway.handlers.open_webhook import OpenWebhook
 from parley_gateway.handlers.receive_webhook import ReceiveWebhook
 from parley_gateway.handlers.report_delivery import ReportDelivery
 from parley_gateway.handlers.send_message import SendMessage
+from parley_gateway.handlers.settle_dead_letter import SettleDeadLetter
 from parley_gateway.handlers.start_session import StartSession
 from parley_gateway.ports import Accounts
 from parley_gateway.routes import router
 from parley_gateway.routes.answers import REPORTED, STORED
 from parley_gateway.routes.api import ApiRoutes, api
+from parley_gateway.routes.dead_letters import DeadLetterRoutes
 from parley_gateway.routes.health import Ready
 from parley_gateway.routes.outbound import OutboundRoutes
 from parley_gateway.routes.sessions import SessionRoutes
@@ -160,11 +162,11 @@ def _http_api(settings: Settings, telemetry: Telemetry, tally: Tally, stack: Asy
     admit = AdmitCaller(keys, settings.requests_per_second)
     stack.push_async_callback(admit.close)
     find = FindSession(sessions)
+    listed = ListRecords(sessions, sessions, find)
     routes = ApiRoutes(
         OutboundRoutes(StartSession(sessions, telemetry)),
-        SessionRoutes(
-            find, ChangeSession(sessions, find), SendMessage(sessions, find, telemetry), ListRecords(sessions, find)
-        ),
+        SessionRoutes(find, ChangeSession(sessions, find), SendMessage(sessions, find, telemetry), listed),
+        DeadLetterRoutes(listed, SettleDeadLetter(sessions)),
     )
     return api(admit, routes, settings.body_limit, tally)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from parley_gateway.domain.caller import Caller
 from parley_gateway.domain.inbound import Inbound
-from parley_gateway.domain.records import Message, Number, OutboundText, Page, PageRequest, Session, Started
+from parley_gateway.domain.records import DeadLetter, Message, Number, OutboundText, Page, PageRequest, Session, Started
 from parley_gateway.domain.report import Report
 
 
@@ -53,7 +53,9 @@ class SessionApi(Protocol):
 
     async def start_session(self, request_id: str, outbound: OutboundText, traceparent: str) -> Started: ...
 
-    async def send_message(self, request_id: str, session_id: str, text: str, traceparent: str) -> str:
+    async def send_message(
+        self, request_id: str, session_id: str, text: str, traceparent: str, *, at_most_once: bool
+    ) -> str:
         """The id of the message."""
         ...
 
@@ -70,3 +72,17 @@ class SessionApi(Protocol):
     async def list_messages(self, session_id: str, page: PageRequest) -> Page[Message]: ...
 
     async def list_numbers(self, page: PageRequest) -> Page[Number]: ...
+
+
+class DeadLetters(Protocol):
+    """The messages that did not reach their participants. Raises as SessionApi does."""
+
+    async def list_dead_letters(self, page: PageRequest) -> Page[DeadLetter]: ...
+
+    async def get_dead_letter(self, message_id: str) -> DeadLetter: ...
+
+    async def retry_dead_letter(self, message_id: str) -> str:
+        """The id of the message that the text is sent again as."""
+        ...
+
+    async def drop_dead_letter(self, message_id: str) -> None: ...

@@ -10,6 +10,8 @@ from google.protobuf.message import Message as Protobuf
 
 from parley.channel.v1 import channel_pb2
 from parley.session.v1 import (
+    dead_letter_service_pb2,
+    dead_letter_service_pb2_grpc,
     key_service_pb2,
     key_service_pb2_grpc,
     number_pb2,
@@ -23,6 +25,7 @@ from parley_chassis.errors import AlreadyExists, NotFound, ParleyError
 
 Session: TypeAlias = session_pb2.Session
 Message: TypeAlias = session_pb2.Message
+DeadLetter: TypeAlias = dead_letter_service_pb2.DeadLetter
 Key: TypeAlias = key_service_pb2.Key
 Record = TypeVar("Record")
 
@@ -37,6 +40,7 @@ class SessionApiPeer(session_service_pb2_grpc.SessionServiceServicer):
 
     def __init__(self) -> None:
         self.numbers = number_peer()
+        self.dead_letters = DeadLetterPeer()
         self.forget()
 
     def forget(self) -> None:
@@ -46,6 +50,7 @@ class SessionApiPeer(session_service_pb2_grpc.SessionServiceServicer):
         self.requests: list[Any] = []
         self.refuses_with: ParleyError | None = None
         self.numbers.numbers.clear()
+        self.dead_letters.forget()
 
     def open_session(self, agent: str = "shop", **changes: Any) -> Session:
         session = Session(
@@ -146,6 +151,57 @@ class SessionApiPeer(session_service_pb2_grpc.SessionServiceServicer):
             if session.session_id == session_id:
                 return session
         raise NotFound(CANARY, reason="SESSION_NOT_FOUND", field="session_id")
+
+
+class DeadLetterPeer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer):
+    """`retried` and `dropped` hold the ids that were settled."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self.letters: list[DeadLetter] = []
+        self.retried: list[str] = []
+        self.dropped: list[str] = []
+        self.refuses_with: ParleyError | None = None
+
+    def bury(self, agent: str = "shop", **changes: Any) -> DeadLetter:
+        message = Message(message_id=str(uuid.uuid4()), session_id=str(uuid.uuid4()), **changes)
+        message.create_time.FromJsonString("2026-11-23T15:00:00Z")
+        letter = DeadLetter(message=message, endpoint=OUR_NUMBER, participant=THEIR_NUMBER, agent=agent)
+        self.letters.insert(0, letter)
+        return letter
+
+    async def ListDeadLetters(
+        self, request: dead_letter_service_pb2.ListDeadLettersRequest, context: Any
+    ) -> dead_letter_service_pb2.ListDeadLettersResponse:
+        page, token = cut(self.letters, request)
+        return dead_letter_service_pb2.ListDeadLettersResponse(dead_letters=page, next_page_token=token)
+
+    async def GetDeadLetter(
+        self, request: dead_letter_service_pb2.GetDeadLetterRequest, context: Any
+    ) -> dead_letter_service_pb2.GetDeadLetterResponse:
+        return dead_letter_service_pb2.GetDeadLetterResponse(dead_letter=self._find(request.message_id))
+
+    async def RetryDeadLetter(
+        self, request: dead_letter_service_pb2.RetryDeadLetterRequest, context: Any
+    ) -> dead_letter_service_pb2.RetryDeadLetterResponse:
+        self.retried.append(self._find(request.message_id).message.message_id)
+        return dead_letter_service_pb2.RetryDeadLetterResponse(message_id=str(uuid.uuid4()))
+
+    async def DropDeadLetter(
+        self, request: dead_letter_service_pb2.DropDeadLetterRequest, context: Any
+    ) -> dead_letter_service_pb2.DropDeadLetterResponse:
+        self.dropped.append(self._find(request.message_id).message.message_id)
+        return dead_letter_service_pb2.DropDeadLetterResponse()
+
+    def _find(self, message_id: str) -> DeadLetter:
+        if self.refuses_with:
+            raise self.refuses_with
+        for letter in self.letters:
+            if letter.message.message_id == message_id:
+                return letter
+        raise NotFound(CANARY, reason="DEAD_LETTER_NOT_FOUND", field="message_id")
 
 
 class NumberPeer(number_service_pb2_grpc.NumberServiceServicer):

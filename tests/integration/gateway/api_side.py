@@ -53,5 +53,8 @@ async def ask(
 
 
 def answer_of(reply: Reply) -> Answer:
+    if reply.status == 204:
+        assert (reply.body, reply.headers.get("content-type")) == ("", None), reply
+        return Answer(reply.status, reply.headers, None)
     assert reply.headers["content-type"] == "application/json", reply
     return Answer(reply.status, reply.headers, json.loads(reply.body))

@@ -9,6 +9,7 @@ import grpc
 
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
 from parley.session.v1 import (
+    dead_letter_service_pb2_grpc,
     key_service_pb2_grpc,
     number_service_pb2_grpc,
     session_pb2,
@@ -102,6 +103,7 @@ async def serving(peer: SessionPeer | NotifierPeer, listen: str = "127.0.0.1:0")
         if isinstance(peer, SessionPeer):
             session_service_pb2_grpc.add_SessionServiceServicer_to_server(peer, server)
             number_service_pb2_grpc.add_NumberServiceServicer_to_server(peer.numbers, server)
+            dead_letter_service_pb2_grpc.add_DeadLetterServiceServicer_to_server(peer.dead_letters, server)
             key_service_pb2_grpc.add_KeyServiceServicer_to_server(peer.keys, server)
             return ["parley.session.v1.SessionService"]
         notifier_service_pb2_grpc.add_NotifierServiceServicer_to_server(peer, server)

@@ -43,6 +43,7 @@ FAST = {
     "backoff_limit": 0.2,
     "pause": 0.3,
     "poll": 0.05,
+    "number_poll": 0.05,
 }
 
 
@@ -113,6 +114,8 @@ class Text:
     message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     sender: str = SENDER
     scope: str = ""
+    at_most_once: bool = False
+    expire_time: float | None = None
 
     @property
     def submission(self) -> notifier_pb2.Submission:
@@ -125,6 +128,8 @@ class Text:
             text=self.text,
             canceled=self.canceled,
             opt_out_scope=self.scope,
+            at_most_once=self.at_most_once,
+            expire_time=None if self.expire_time is None else timestamp(self.expire_time),
         )
 
 

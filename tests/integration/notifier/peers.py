@@ -15,7 +15,14 @@ import grpc
 from aiohttp import web
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from parley.session.v1 import session_pb2, session_service_pb2, session_service_pb2_grpc
+from parley.session.v1 import (
+    number_pb2,
+    number_service_pb2,
+    number_service_pb2_grpc,
+    session_pb2,
+    session_service_pb2,
+    session_service_pb2_grpc,
+)
 from parley_chassis.grpc_server import grpc_server
 from parley_chassis.settings import ProcessSettings
 
@@ -46,6 +53,7 @@ class SessionPeer(session_service_pb2_grpc.SessionServiceServicer):  # the other
         """By source_id; without one a text is taken, or known."""
         self.room: int | None = None
         """After so many calls of ReceiveMessages the next is refused."""
+        self.register = RegisterPeer()  # type: ignore[abstract]
         self._changed = asyncio.Condition()
 
     async def RecordDeliveries(
@@ -124,6 +132,40 @@ class SessionPeer(session_service_pb2_grpc.SessionServiceServicer):  # the other
             await self._changed.wait_for(check)
 
 
+class RegisterPeer(number_service_pb2_grpc.NumberServiceServicer):  # the other calls answer UNIMPLEMENTED
+    """A register of numbers; lists two at once."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, number_pb2.Number] = {}
+        self.asked: list[number_service_pb2.ListNumbersRequest] = []
+        self.refusal: grpc.StatusCode | None = None
+        self._changed = asyncio.Condition()
+
+    def set(self, number: str, at: float | None = None, **fields: Any) -> None:
+        """Registers or changes a number, now or `at` a time."""
+        self.numbers[number] = number_pb2.Number(number=number, update_time=timestamp(at or time.time()), **fields)
+
+    async def ListNumbers(
+        self, request: number_service_pb2.ListNumbersRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> number_service_pb2.ListNumbersResponse:
+        since = seconds(request.updated_since)
+        found = [self.numbers[name] for name in sorted(self.numbers)]
+        found = [item for item in found if seconds(item.update_time) >= since and item.number > request.page_token]
+        async with self._changed:
+            self.asked.append(request)
+            self._changed.notify_all()
+        if self.refusal is not None:
+            await context.abort(self.refusal, "not now")
+        more = found[1].number if len(found) > 2 else ""
+        return number_service_pb2.ListNumbersResponse(numbers=found[:2], next_page_token=more)
+
+    async def wait_for_looks(self, count: int, timeout: float = 30.0) -> None:
+        """Returns when the list has been asked for `count` times more."""
+        wanted = len(self.asked) + count
+        async with asyncio.timeout(timeout), self._changed:
+            await self._changed.wait_for(lambda: len(self.asked) >= wanted)
+
+
 def _name(state: int) -> str:
     return DeliveryState.Name(state).removeprefix("DELIVERY_STATE_")  # type: ignore[arg-type]
 
@@ -143,7 +185,11 @@ async def session_peer(process: ProcessSettings, listen: str = "127.0.0.1:0") ->
 
     def add(server: grpc.aio.Server) -> list[str]:
         session_service_pb2_grpc.add_SessionServiceServicer_to_server(peer, server)
-        return [session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name]
+        number_service_pb2_grpc.add_NumberServiceServicer_to_server(peer.register, server)
+        return [
+            session_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name,
+            number_service_pb2.DESCRIPTOR.services_by_name["NumberService"].full_name,
+        ]
 
     async with grpc_server(listen, process, add) as peer.address:
         yield peer

@@ -12,7 +12,7 @@ from parley_chassis.lifecycle import Wake
 from parley_chassis.postgres.pool import Database, database
 from parley_notifier.adapters.postgres.store import PostgresBatch, PostgresStore
 from parley_notifier.domain.decision import Decision
-from parley_notifier.domain.facts import Claim, Fact, Finding, Report, Submission
+from parley_notifier.domain.facts import Claim, Fact, Finding, Notice, Report, Submission
 from parley_notifier.domain.opt_out import OptOut
 from parley_notifier.domain.outcomes import Answer, outcome_of
 from parley_notifier.domain.reports import Record
@@ -82,7 +82,9 @@ class Process:
         self.records: list[Record] = []
         self.on_claim: Callable[[Claim], None] = lambda claim: None
         self.claims = Claims(slots, secrets.token_hex(4), Wake())
-        self._decide = DecideLanes(store, self.claims, terms, FollowUps(self._send, self.looks.append, self._record))
+        self.notices: list[Notice] = []
+        follow_ups = FollowUps(self._send, self.looks.append, self._record, self.notices.append)
+        self._decide = DecideLanes(store, self.claims, terms, follow_ups)
         self.take = TakeFacts(self._decide, store)
         self.tend = TendLanes(self._decide, self.claims)
 
@@ -122,6 +124,8 @@ def submission(text: Text) -> Submission:
         text.text,
         text.canceled,
         opt_out_scope=text.scope,
+        at_most_once=text.at_most_once,
+        expire_time=text.expire_time,
     )
 
 

@@ -249,6 +249,7 @@ class ThreadWalk(RuleBasedStateMachine):
             self.world.fall_silent()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_the_promises_hold_whatever_happens_and_the_thread_comes_to_rest() -> None:
     walks = int(os.environ.get("PARLEY_WALKS", "250"))

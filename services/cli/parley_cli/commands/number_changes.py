@@ -97,6 +97,24 @@ async def remove(number: NumberArgument) -> None:
     console().print(f"{number} is forgotten; {left}")
 
 
+@command
+async def pause(number: NumberArgument) -> None:
+    """Sends nothing from a number any more, within five seconds. Texts to it are answered as ever; the answers wait."""
+    stack = find_stack()
+    async with session_api(stack.session, stack.api_key) as api:
+        await api.pause_number(number, paused=True)
+    console().print(f"nothing is sent from {number}; `parley numbers resume {number}` sends what has waited")
+
+
+@command
+async def resume(number: NumberArgument) -> None:
+    """Sends again from a number, what has waited first."""
+    stack = find_stack()
+    async with session_api(stack.session, stack.api_key) as api:
+        await api.pause_number(number, paused=False)
+    console().print(f"texts are sent from {number} again")
+
+
 async def _find(twilio: TwilioApi, number: str) -> NumberAtTwilio:
     known = await twilio.find_number(number)
     if known is None:

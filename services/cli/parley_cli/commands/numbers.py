@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.table import Table
 
-from parley_cli.commands.number_changes import add, remove
+from parley_cli.commands.number_changes import add, pause, remove, resume
 from parley_cli.stack.session_api import keywords_of, session_api
 from parley_cli.stack.stack_file import find_stack
 from parley_cli.terminal import command, complain, console
@@ -30,5 +30,7 @@ def numbers_app() -> typer.Typer:
     app = typer.Typer(help="Which of our numbers reach which agent.", no_args_is_help=True)
     app.command("add")(add)
     app.command("list")(list_numbers)
+    app.command("pause")(pause)
+    app.command("resume")(resume)
     app.command("remove")(remove)
     return app

@@ -35,6 +35,7 @@ KEYWORDS = {
 NEXT = {
     "SESSION_NOT_FOUND": ": `parley sessions` lists them",
     "NUMBER_NOT_FOUND": ": `parley numbers list` shows them",
+    "DEAD_LETTER_NOT_FOUND": ": `parley dead-letters list` shows them",
     "NO_NUMBER": ": register one with `parley numbers add +1… --agent …`",
 }
 """What to do about a refusal, by its reason."""
@@ -199,6 +200,15 @@ class SessionApi:
         with sentences():
             response = await self._numbers.UpdateNumber(request, timeout=TIMEOUT, metadata=self._metadata)
         return response.number
+
+    async def pause_number(self, number: str, *, paused: bool) -> None:
+        """Stops or resumes all sending from it. Raises ApiError for one that is not registered."""
+        request = number_service_pb2.UpdateNumberRequest(
+            number=number_pb2.Number(number=number, sending_paused=paused),
+            update_mask=FieldMask(paths=["sending_paused"]),
+        )
+        with sentences():
+            await self._numbers.UpdateNumber(request, timeout=TIMEOUT, metadata=self._metadata)
 
     async def list_numbers(self) -> list[number_pb2.Number]:
         request = number_service_pb2.ListNumbersRequest(page_size=500)

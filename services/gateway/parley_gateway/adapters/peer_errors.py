@@ -28,6 +28,7 @@ REFUSALS: dict[grpc.StatusCode, tuple[Callable[..., ParleyError], str]] = {
 }
 SENTENCES = {
     "SESSION_NOT_FOUND": "no session has this session_id",
+    "DEAD_LETTER_NOT_FOUND": "no dead letter has this message_id",
     "NO_NUMBER": "the agent has no number that can send this",
     "OPTED_OUT": "the participant has opted out of texts from this number",
     "OPEN_SESSION": "the participant has an open session, and the agent's settings say to let it be",

@@ -13,6 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from parley.channel.v1 import channel_pb2
 from parley.session.v1 import (
+    dead_letter_service_pb2,
+    dead_letter_service_pb2_grpc,
     number_pb2,
     number_service_pb2,
     number_service_pb2_grpc,
@@ -25,7 +27,16 @@ from parley_chassis.grpc_channel import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_gateway.adapters.peer_errors import api_error
 from parley_gateway.domain.api_fields import wrong
-from parley_gateway.domain.records import Message, Number, OutboundText, Page, PageRequest, Session, Started
+from parley_gateway.domain.records import (
+    DeadLetter,
+    Message,
+    Number,
+    OutboundText,
+    Page,
+    PageRequest,
+    Session,
+    Started,
+)
 
 ResponseT = TypeVar("ResponseT", bound=Protobuf)
 
@@ -37,16 +48,19 @@ OUTBOUND_FIELDS = {"participant": "user_number", "text": "message", "endpoint": 
 class _Stubs(NamedTuple):
     sessions: session_service_pb2_grpc.SessionServiceAsyncStub
     numbers: number_service_pb2_grpc.NumberServiceAsyncStub
+    letters: dead_letter_service_pb2_grpc.DeadLetterServiceAsyncStub
 
 
 def _stubs(channel: grpc.aio.Channel) -> _Stubs:
     return _Stubs(
-        session_service_pb2_grpc.SessionServiceStub(channel), number_service_pb2_grpc.NumberServiceStub(channel)
+        session_service_pb2_grpc.SessionServiceStub(channel),
+        number_service_pb2_grpc.NumberServiceStub(channel),
+        dead_letter_service_pb2_grpc.DeadLetterServiceStub(channel),
     )
 
 
 class GrpcSessionApi:
-    """The SessionApi port. `timeout` is in seconds for each of two tries of a call: all may be repeated."""
+    """The ports SessionApi and DeadLetters. `timeout` is in seconds for each of two tries: all calls may be repeated."""
 
     def __init__(self, addresses: Sequence[str], process: ProcessSettings, *, timeout: float) -> None:
         self._replicas = Replicas(addresses, _stubs, process)
@@ -60,6 +74,7 @@ class GrpcSessionApi:
             text=outbound.text,
             endpoint=outbound.endpoint,
             traceparent=traceparent,
+            at_most_once=outbound.at_most_once,
         )
         try:
             response = await self._call(lambda stubs: stubs.sessions.StartSession, request, OUTBOUND_FIELDS)
@@ -70,9 +85,15 @@ class GrpcSessionApi:
             raise
         return Started(response.session_id, response.message_id)
 
-    async def send_message(self, request_id: str, session_id: str, text: str, traceparent: str) -> str:
+    async def send_message(
+        self, request_id: str, session_id: str, text: str, traceparent: str, *, at_most_once: bool
+    ) -> str:
         request = session_service_pb2.SendMessageRequest(
-            request_id=request_id, session_id=session_id, text=text, traceparent=traceparent
+            request_id=request_id,
+            session_id=session_id,
+            text=text,
+            traceparent=traceparent,
+            at_most_once=at_most_once,
         )
         return (await self._call(lambda stubs: stubs.sessions.SendMessage, request)).message_id
 
@@ -112,6 +133,23 @@ class GrpcSessionApi:
         request = number_service_pb2.ListNumbersRequest(page_size=page.size, page_token=page.token)
         found = await self._call(lambda stubs: stubs.numbers.ListNumbers, request)
         return Page([_number(number) for number in found.numbers], found.next_page_token)
+
+    async def list_dead_letters(self, page: PageRequest) -> Page[DeadLetter]:
+        request = dead_letter_service_pb2.ListDeadLettersRequest(page_size=page.size, page_token=page.token)
+        found = await self._call(lambda stubs: stubs.letters.ListDeadLetters, request)
+        return Page([_dead_letter(letter) for letter in found.dead_letters], found.next_page_token)
+
+    async def get_dead_letter(self, message_id: str) -> DeadLetter:
+        request = dead_letter_service_pb2.GetDeadLetterRequest(message_id=message_id)
+        return _dead_letter((await self._call(lambda stubs: stubs.letters.GetDeadLetter, request)).dead_letter)
+
+    async def retry_dead_letter(self, message_id: str) -> str:
+        request = dead_letter_service_pb2.RetryDeadLetterRequest(message_id=message_id)
+        return (await self._call(lambda stubs: stubs.letters.RetryDeadLetter, request)).message_id
+
+    async def drop_dead_letter(self, message_id: str) -> None:
+        request = dead_letter_service_pb2.DropDeadLetterRequest(message_id=message_id)
+        await self._call(lambda stubs: stubs.letters.DropDeadLetter, request)
 
     async def _call(
         self,
@@ -173,6 +211,10 @@ def _message(message: session_pb2.Message) -> Message:
     )
 
 
+def _dead_letter(letter: dead_letter_service_pb2.DeadLetter) -> DeadLetter:
+    return DeadLetter(_message(letter.message), letter.endpoint, letter.participant, letter.agent)
+
+
 def _number(number: number_pb2.Number) -> Number:
     return Number(
         number=number.number,
@@ -181,6 +223,7 @@ def _number(number: number_pb2.Number) -> Number:
         opt_out_scope=number.opt_out_scope or None,
         sending_paused=number.sending_paused,
         ingest_from=_moment(number.ingest_from) if number.HasField("ingest_from") else None,
+        segments_per_second=number.segments_per_second or None,
         create_time=_moment(number.create_time),
         update_time=_moment(number.update_time),
     )

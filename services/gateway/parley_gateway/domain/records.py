@@ -46,6 +46,16 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that did not reach its participant."""
+
+    message: Message
+    endpoint: str = field(repr=False)
+    participant: str = field(repr=False)
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class Number:
     number: str = field(repr=False)
     agent: str
@@ -53,6 +63,7 @@ class Number:
     opt_out_scope: str | None
     sending_paused: bool
     ingest_from: datetime | None
+    segments_per_second: float | None
     create_time: datetime
     update_time: datetime
 
@@ -81,6 +92,7 @@ class OutboundText:
     participant: str = field(repr=False)
     text: str = field(repr=False)
     endpoint: str = field(repr=False)
+    at_most_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

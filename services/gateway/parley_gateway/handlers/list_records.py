@@ -1,4 +1,4 @@
-"""Lists sessions, messages and numbers page by page, without those that are not the caller's."""
+"""Lists sessions, messages, numbers and dead letters page by page, without those that are not the caller's."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from parley_gateway.domain.caller import Caller
-from parley_gateway.domain.records import Message, Number, Page, PageRequest, Session
+from parley_gateway.domain.records import DeadLetter, Message, Number, Page, PageRequest, Session
 from parley_gateway.handlers.find_session import FindSession
-from parley_gateway.ports import SessionApi
+from parley_gateway.ports import DeadLetters, SessionApi
 
 MOST_PAGES = 10
 """Pages of the session service that one answer may take."""
 
-OfAgent = TypeVar("OfAgent", Session, Number)
+OfAgent = TypeVar("OfAgent", Session, Number, DeadLetter)
 
 
 class ListRecords:
     """What is the caller's is chosen from whole pages, so one may be short, or empty, and not be the last."""
 
-    def __init__(self, sessions: SessionApi, find: FindSession) -> None:
+    def __init__(self, sessions: SessionApi, letters: DeadLetters, find: FindSession) -> None:
         self._sessions = sessions
+        self._letters = letters
         self._find = find
 
     async def sessions(self, caller: Caller, page: PageRequest, participant: str, endpoint: str) -> Page[Session]:
@@ -33,6 +34,9 @@ class ListRecords:
 
     async def numbers(self, caller: Caller, page: PageRequest) -> Page[Number]:
         return await _visible(caller, page, self._sessions.list_numbers)
+
+    async def dead_letters(self, caller: Caller, page: PageRequest) -> Page[DeadLetter]:
+        return await _visible(caller, page, self._letters.list_dead_letters)
 
 
 async def _visible(

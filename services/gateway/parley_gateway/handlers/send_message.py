@@ -17,9 +17,13 @@ class SendMessage:
         self._find = find
         self._telemetry = telemetry
 
-    async def __call__(self, caller: Caller, session_id: str, text: str, idempotency_key: str) -> str:
+    async def __call__(
+        self, caller: Caller, session_id: str, text: str, idempotency_key: str, *, at_most_once: bool = False
+    ) -> str:
         """The id of the message. `idempotency_key` empty: the call is unlike any other."""
         await self._find.require(caller, session_id)
         request_id = request_id_of(caller.key_id, idempotency_key) if idempotency_key else uuid.uuid4().hex
         with self._telemetry.span("gateway.send_message", self._telemetry.new_trace()) as traceparent:
-            return await self._sessions.send_message(request_id, session_id, text, traceparent)
+            return await self._sessions.send_message(
+                request_id, session_id, text, traceparent, at_most_once=at_most_once
+            )

@@ -12,6 +12,7 @@ from parley_gateway.domain.tally import Tally
 from parley_gateway.handlers.admit_caller import AdmitCaller
 from parley_gateway.routes import models
 from parley_gateway.routes.admission import key_schemes
+from parley_gateway.routes.dead_letters import DeadLetterRoutes
 from parley_gateway.routes.docs import add_docs
 from parley_gateway.routes.door import Door
 from parley_gateway.routes.outbound import OutboundRoutes
@@ -39,6 +40,7 @@ PROBLEMS = {
 class ApiRoutes:
     outbound: OutboundRoutes
     sessions: SessionRoutes
+    dead_letters: DeadLetterRoutes
 
 
 def api(admit: AdmitCaller, routes: ApiRoutes, body_limit: int, tally: Tally) -> ASGIApp:
@@ -61,6 +63,7 @@ def application(admit: AdmitCaller, routes: ApiRoutes, body_limit: int, tally: T
     router = APIRouter(prefix="/v1", responses=_described(), dependencies=key_schemes(), redirect_slashes=False)
     routes.outbound.add_to(router)
     routes.sessions.add_to(router)
+    routes.dead_letters.add_to(router)
     app.include_router(router)
     add_docs(app)
     Problems(tally).add_to(app)

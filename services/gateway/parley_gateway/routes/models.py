@@ -18,6 +18,13 @@ from parley_gateway.domain.api_fields import (
 )
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=NOT_BLANK)]
+AtMostOnce = Annotated[
+    bool,
+    Field(
+        description="Rather not sent at all than perhaps twice: where nobody can tell what became of a first attempt, "
+        "the text is held and becomes a dead letter."
+    ),
+]
 Filter = Annotated[str, Field(max_length=MAX_ID, pattern=r"^[^\x00 ]*$")]
 
 
@@ -37,10 +44,12 @@ class OutboundSms(_Request):
         description="The number to send from, one of the agent's. Without it: the one that the participant was last "
         "in touch with, else one of their country, else any.",
     )
+    at_most_once: AtMostOnce = False
 
 
 class PersonMessage(_Request):
     text: Text
+    at_most_once: AtMostOnce = False
 
 
 class HandOff(_Request):
@@ -116,6 +125,13 @@ class Message(_Answer):
     )
 
 
+class DeadLetter(_Answer):
+    message: Message = Field(description="Its delivery_state and delivery_error say what became of it.")
+    endpoint: str = Field(description="Our number.")
+    participant: str = Field(description="Their number.")
+    agent: str
+
+
 class Number(_Answer):
     number: str
     agent: str
@@ -123,6 +139,7 @@ class Number(_Answer):
     opt_out_scope: str | None
     sending_paused: bool
     ingest_from: AwareDatetime | None
+    segments_per_second: float | None = Field(description="Null: as many as the provider takes.")
     create_time: AwareDatetime
     update_time: AwareDatetime
 
@@ -142,6 +159,11 @@ class Messages(_Answer):
 
 class Numbers(_Answer):
     numbers: list[Number]
+    next_page_token: NextPageToken
+
+
+class DeadLetters(_Answer):
+    dead_letters: list[DeadLetter]
     next_page_token: NextPageToken
 
 

@@ -50,6 +50,8 @@ class OutboundRoutes:
         idempotency_key: IdempotencyKey = None,
     ) -> models.Started:
         """The text is the first of a new session; the agent is called when the participant replies."""
-        outbound = OutboundText(agent or caller.only_agent, body.user_number, body.message, body.agent_number or "")
+        outbound = OutboundText(
+            agent or caller.only_agent, body.user_number, body.message, body.agent_number or "", body.at_most_once
+        )
         started = await self._start(caller, outbound, idempotency_key or "")
         return models.Started(session_id=started.session_id, message_id=started.message_id)

@@ -84,7 +84,9 @@ class SessionRoutes:
         self, caller: Admitted, session_id: UUID, body: models.PersonMessage, idempotency_key: IdempotencyKey = None
     ) -> models.Sent:
         """The agent is not told; pause it first with hand-off."""
-        message_id = await self._send(caller, str(session_id), body.text, idempotency_key or "")
+        message_id = await self._send(
+            caller, str(session_id), body.text, idempotency_key or "", at_most_once=body.at_most_once
+        )
         return models.Sent(message_id=message_id)
 
     async def end_session(

@@ -58,7 +58,7 @@ class Senders:
 
     known: Mapping[str, Sender] = field(default_factory=dict, repr=False)
     closed_until: float = 0.0
-    """Until then nothing is claimed: Twilio refuses the account."""
+    """Until then nothing is claimed: Twilio refuses the account. Finite: for ever sleeps only who is switched off."""
     used: dict[str, Sender] = field(default_factory=dict, repr=False)
     """Those whose pace was taken from; to be written."""
 

@@ -34,6 +34,14 @@ class DeadLetterServicer(dead_letter_service_pb2_grpc.DeadLetterServiceServicer)
             next_page_token=found[size - 1].message.message_id if len(found) > size else "",
         )
 
+    async def GetDeadLetter(  # noqa: N802
+        self, request: pb.GetDeadLetterRequest, context: Context
+    ) -> pb.GetDeadLetterResponse:
+        letter = await self._letters.get_dead_letter(requests.uuid_of("message_id", request.message_id))
+        if letter is None:
+            raise DeadLetterNotFound
+        return pb.GetDeadLetterResponse(dead_letter=_message(letter))
+
     async def RetryDeadLetter(  # noqa: N802
         self, request: pb.RetryDeadLetterRequest, context: Context
     ) -> pb.RetryDeadLetterResponse:

@@ -40,7 +40,7 @@ def choose(form: Form, wanted: NumberType | None, inventory: Inventory, numbers:
     if not E164.fullmatch(phone_number) or phone_number == INVALID:
         raise Refusal(21421, f"{phone_number} is not a valid number")
     offer = inventory.find(phone_number)
-    if offer is None or offer.stale or numbers.find(phone_number) is not None:
+    if offer is None or numbers.find(phone_number) is not None:
         raise Refusal(21422, f"{phone_number} is not available")
     if wanted not in (None, offer.type):
         raise Refusal(21458, f"{phone_number} is not of this type")

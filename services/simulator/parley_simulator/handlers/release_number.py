@@ -19,5 +19,4 @@ class ReleaseNumber:
         for verification in world.registrations.of_number(number.sid):
             world.registrations.verifications.remove(verification)
         world.numbers.remove(number)
-        world.inventory.take(number.phone_number)
         self._watch.notify()

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.session.v1 import session_pb2 as parley_dot_session_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+parley/session/v1/dead_letter_service.proto\x12\x11parley.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fparley/session/v1/session.proto\"o\n\nDeadLetter\x12+\n\x07message\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Message\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x13\n\x0bparticipant\x18\x03 \x01(\t\x12\r\n\x05\x61gent\x18\x04 \x01(\t\"\x81\x01\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x31\n\rcreated_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61gent\x18\x04 \x01(\t\"g\n\x17ListDeadLettersResponse\x12\x33\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1d.parley.session.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\",\n\x16RetryDeadLetterRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"-\n\x17RetryDeadLetterResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"+\n\x15\x44ropDeadLetterRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\x18\n\x16\x44ropDeadLetterResponse2\xce\x02\n\x11\x44\x65\x61\x64LetterService\x12h\n\x0fListDeadLetters\x12).parley.session.v1.ListDeadLettersRequest\x1a*.parley.session.v1.ListDeadLettersResponse\x12h\n\x0fRetryDeadLetter\x12).parley.session.v1.RetryDeadLetterRequest\x1a*.parley.session.v1.RetryDeadLetterResponse\x12\x65\n\x0e\x44ropDeadLetter\x12(.parley.session.v1.DropDeadLetterRequest\x1a).parley.session.v1.DropDeadLetterResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+parley/session/v1/dead_letter_service.proto\x12\x11parley.session.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fparley/session/v1/session.proto\"o\n\nDeadLetter\x12+\n\x07message\x18\x01 \x01(\x0b\x32\x1a.parley.session.v1.Message\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x13\n\x0bparticipant\x18\x03 \x01(\t\x12\r\n\x05\x61gent\x18\x04 \x01(\t\"\x81\x01\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x31\n\rcreated_since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61gent\x18\x04 \x01(\t\"g\n\x17ListDeadLettersResponse\x12\x33\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32\x1d.parley.session.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x14GetDeadLetterRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"K\n\x15GetDeadLetterResponse\x12\x32\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32\x1d.parley.session.v1.DeadLetter\",\n\x16RetryDeadLetterRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"-\n\x17RetryDeadLetterResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"+\n\x15\x44ropDeadLetterRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"\x18\n\x16\x44ropDeadLetterResponse2\xb2\x03\n\x11\x44\x65\x61\x64LetterService\x12h\n\x0fListDeadLetters\x12).parley.session.v1.ListDeadLettersRequest\x1a*.parley.session.v1.ListDeadLettersResponse\x12\x62\n\rGetDeadLetter\x12\'.parley.session.v1.GetDeadLetterRequest\x1a(.parley.session.v1.GetDeadLetterResponse\x12h\n\x0fRetryDeadLetter\x12).parley.session.v1.RetryDeadLetterRequest\x1a*.parley.session.v1.RetryDeadLetterResponse\x12\x65\n\x0e\x44ropDeadLetter\x12(.parley.session.v1.DropDeadLetterRequest\x1a).parley.session.v1.DropDeadLetterResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,14 +39,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDEADLETTERSREQUEST']._serialized_end=375
   _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=377
   _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=480
-  _globals['_RETRYDEADLETTERREQUEST']._serialized_start=482
-  _globals['_RETRYDEADLETTERREQUEST']._serialized_end=526
-  _globals['_RETRYDEADLETTERRESPONSE']._serialized_start=528
-  _globals['_RETRYDEADLETTERRESPONSE']._serialized_end=573
-  _globals['_DROPDEADLETTERREQUEST']._serialized_start=575
-  _globals['_DROPDEADLETTERREQUEST']._serialized_end=618
-  _globals['_DROPDEADLETTERRESPONSE']._serialized_start=620
-  _globals['_DROPDEADLETTERRESPONSE']._serialized_end=644
-  _globals['_DEADLETTERSERVICE']._serialized_start=647
-  _globals['_DEADLETTERSERVICE']._serialized_end=981
+  _globals['_GETDEADLETTERREQUEST']._serialized_start=482
+  _globals['_GETDEADLETTERREQUEST']._serialized_end=524
+  _globals['_GETDEADLETTERRESPONSE']._serialized_start=526
+  _globals['_GETDEADLETTERRESPONSE']._serialized_end=601
+  _globals['_RETRYDEADLETTERREQUEST']._serialized_start=603
+  _globals['_RETRYDEADLETTERREQUEST']._serialized_end=647
+  _globals['_RETRYDEADLETTERRESPONSE']._serialized_start=649
+  _globals['_RETRYDEADLETTERRESPONSE']._serialized_end=694
+  _globals['_DROPDEADLETTERREQUEST']._serialized_start=696
+  _globals['_DROPDEADLETTERREQUEST']._serialized_end=739
+  _globals['_DROPDEADLETTERRESPONSE']._serialized_start=741
+  _globals['_DROPDEADLETTERRESPONSE']._serialized_end=765
+  _globals['_DEADLETTERSERVICE']._serialized_start=768
+  _globals['_DEADLETTERSERVICE']._serialized_end=1202
 # @@protoc_insertion_point(module_scope)

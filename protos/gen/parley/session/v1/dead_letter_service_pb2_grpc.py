@@ -40,6 +40,11 @@ class DeadLetterServiceStub:
                 request_serializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.ListDeadLettersRequest.SerializeToString,
                 response_deserializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.ListDeadLettersResponse.FromString,
                 _registered_method=True)
+        self.GetDeadLetter = channel.unary_unary(
+                '/parley.session.v1.DeadLetterService/GetDeadLetter',
+                request_serializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.GetDeadLetterRequest.SerializeToString,
+                response_deserializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.GetDeadLetterResponse.FromString,
+                _registered_method=True)
         self.RetryDeadLetter = channel.unary_unary(
                 '/parley.session.v1.DeadLetterService/RetryDeadLetter',
                 request_serializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.RetryDeadLetterRequest.SerializeToString,
@@ -58,6 +63,13 @@ class DeadLetterServiceServicer:
 
     def ListDeadLetters(self, request, context):
         """Messages that are FAILED, UNDELIVERED, EXPIRED or HELD and were neither retried nor dropped, the latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeadLetter(self, request, context):
+        """Also one that is settled. Errors: NOT_FOUND (DEAD_LETTER_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,6 +98,11 @@ def add_DeadLetterServiceServicer_to_server(servicer, server):
                     servicer.ListDeadLetters,
                     request_deserializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.ListDeadLettersRequest.FromString,
                     response_serializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'GetDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeadLetter,
+                    request_deserializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.GetDeadLetterRequest.FromString,
+                    response_serializer=parley_dot_session_dot_v1_dot_dead__letter__service__pb2.GetDeadLetterResponse.SerializeToString,
             ),
             'RetryDeadLetter': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryDeadLetter,
@@ -126,6 +143,33 @@ class DeadLetterService:
             '/parley.session.v1.DeadLetterService/ListDeadLetters',
             parley_dot_session_dot_v1_dot_dead__letter__service__pb2.ListDeadLettersRequest.SerializeToString,
             parley_dot_session_dot_v1_dot_dead__letter__service__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.session.v1.DeadLetterService/GetDeadLetter',
+            parley_dot_session_dot_v1_dot_dead__letter__service__pb2.GetDeadLetterRequest.SerializeToString,
+            parley_dot_session_dot_v1_dot_dead__letter__service__pb2.GetDeadLetterResponse.FromString,
             options,
             channel_credentials,
             insecure,

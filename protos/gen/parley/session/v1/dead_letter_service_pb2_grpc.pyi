@@ -35,6 +35,8 @@ class DeadLetterServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DeadLetterServiceAsyncStub: ...
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_dead_letter_service_pb2.ListDeadLettersRequest, _dead_letter_service_pb2.ListDeadLettersResponse]
     """Messages that are FAILED, UNDELIVERED, EXPIRED or HELD and were neither retried nor dropped, the latest first."""
+    GetDeadLetter: _grpc.UnaryUnaryMultiCallable[_dead_letter_service_pb2.GetDeadLetterRequest, _dead_letter_service_pb2.GetDeadLetterResponse]
+    """Also one that is settled. Errors: NOT_FOUND (DEAD_LETTER_NOT_FOUND)."""
     RetryDeadLetter: _grpc.UnaryUnaryMultiCallable[_dead_letter_service_pb2.RetryDeadLetterRequest, _dead_letter_service_pb2.RetryDeadLetterResponse]
     """Sends the text again, as a new message at the end of its thread's; the dead letter is settled. Retrying one that was
     retried gives the same message. Errors: NOT_FOUND (DEAD_LETTER_NOT_FOUND), FAILED_PRECONDITION (OPTED_OUT).
@@ -51,6 +53,8 @@ class DeadLetterServiceAsyncStub(DeadLetterServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_dead_letter_service_pb2.ListDeadLettersRequest, _dead_letter_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Messages that are FAILED, UNDELIVERED, EXPIRED or HELD and were neither retried nor dropped, the latest first."""
+    GetDeadLetter: _aio.UnaryUnaryMultiCallable[_dead_letter_service_pb2.GetDeadLetterRequest, _dead_letter_service_pb2.GetDeadLetterResponse]  # type: ignore[assignment]
+    """Also one that is settled. Errors: NOT_FOUND (DEAD_LETTER_NOT_FOUND)."""
     RetryDeadLetter: _aio.UnaryUnaryMultiCallable[_dead_letter_service_pb2.RetryDeadLetterRequest, _dead_letter_service_pb2.RetryDeadLetterResponse]  # type: ignore[assignment]
     """Sends the text again, as a new message at the end of its thread's; the dead letter is settled. Retrying one that was
     retried gives the same message. Errors: NOT_FOUND (DEAD_LETTER_NOT_FOUND), FAILED_PRECONDITION (OPTED_OUT).
@@ -70,6 +74,14 @@ class DeadLetterServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dead_letter_service_pb2.ListDeadLettersResponse, _abc.Awaitable[_dead_letter_service_pb2.ListDeadLettersResponse]]:
         """Messages that are FAILED, UNDELIVERED, EXPIRED or HELD and were neither retried nor dropped, the latest first."""
+
+    @_abc_1.abstractmethod
+    def GetDeadLetter(
+        self,
+        request: _dead_letter_service_pb2.GetDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dead_letter_service_pb2.GetDeadLetterResponse, _abc.Awaitable[_dead_letter_service_pb2.GetDeadLetterResponse]]:
+        """Also one that is settled. Errors: NOT_FOUND (DEAD_LETTER_NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def RetryDeadLetter(
