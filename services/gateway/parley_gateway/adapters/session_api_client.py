@@ -60,7 +60,7 @@ def _stubs(channel: grpc.aio.Channel) -> _Stubs:
 
 
 class GrpcSessionApi:
-    """The ports SessionApi and DeadLetters. `timeout` is in seconds for each of two tries: all calls may be repeated."""
+    """The ports SessionApi and DeadLetters. `timeout` is in seconds for each of two tries: any call may be repeated."""
 
     def __init__(self, addresses: Sequence[str], process: ProcessSettings, *, timeout: float) -> None:
         self._replicas = Replicas(addresses, _stubs, process)
