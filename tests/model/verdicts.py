@@ -1,13 +1,13 @@
 """The protocols that are walked, and what is said of each: how many states it has, and what none of them breaks.
 
-protocol  configuration                                                       states  guards
-hand-off  2 texts, one taken back, one 429, a network that loses and repeats  12,447       6
-send      2 texts of equal words, 2 processes, 2 claims of the first, 1 kill  72,318      10
-          or lost commit, 1 list that misses a text
-turn      2 texts brought at will, 2 accepting processes, 3 claims, 1 end      27,115      7
-time-out  2 texts, 9 steps of time, webhooks that never come                  97,018       6
-opt-out   3 keywords in any order, 2 lanes of one scope, 1 text each          81,259       7
-gate      1 text and its answer, 2 processes, 1 restore to any earlier state   7,232       7
+│ protocol  configuration                                                       states  guards
+│ hand-off  2 texts, one taken back, one 429, a network that loses and repeats  12,447       6
+│ send      2 texts of equal words, 2 processes, 2 claims of the first, 1 kill  72,318      10
+│           or lost commit, 1 list that misses a text
+│ turn      2 texts brought at will, 2 accepting processes, 3 claims, 1 end      27,115      7
+│ time-out  2 texts, 9 steps of time, webhooks that never come                  97,018       6
+│ opt-out   3 keywords in any order, 2 lanes of one scope, 1 text each          81,259       7
+│ gate      1 text and its answer, 2 processes, 1 restore to any earlier state   7,232       7
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 
 import pytest
 
@@ -117,6 +118,6 @@ async def test_a_refused_account_is_tried_with_one_text_at_a_time(
         "WHERE outcome = 'account_refused' ORDER BY 1"
     )
     assert len(refused) == fault.strikes
-    for (_, ended), (began, _) in zip(refused, refused[1:], strict=False):
+    for (_, ended), (began, _) in pairwise(refused):
         assert began - ended >= FAST["pause"] * 0.9
     assert len(simulator.messages()) == 12

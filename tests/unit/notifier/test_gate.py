@@ -1,0 +1,65 @@
+"""The gate: when it is open, and what a look at it calls for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from parley_notifier.domain.gate import Gate, Step, next_step
+
+LEASE = 60.0
+OPEN = Gate(
+    closed=False,
+    recovering=False,
+    reason="",
+    change_time=900.0,
+    lost_since=None,
+    recover_time=None,
+    inbound_covered=False,
+    outbound_covered=False,
+    same_server=True,
+    same_database=True,
+    beat_due=False,
+    now=1000.0,
+    position=500,
+)
+RECOVERING = replace(OPEN, recovering=True, lost_since=880.0, recover_time=900.0)
+
+
+def test_it_is_open_where_nothing_speaks_against_it() -> None:
+    assert OPEN.is_open
+    for change in ({"closed": True}, {"recovering": True}, {"same_server": False}):
+        assert not replace(OPEN, **change).is_open  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("gate", "seen", "step"),
+    [
+        (OPEN, 500, Step.NOTHING),
+        (OPEN, None, Step.NOTHING),
+        (replace(OPEN, beat_due=True), 500, Step.BEAT),
+        # It is told also while nothing is sent: what is lost is lost from then on.
+        (replace(OPEN, beat_due=True, closed=True), 500, Step.BEAT),
+        (replace(OPEN, same_server=False), 500, Step.KNOW_SERVER),
+        # Another database counts for more than a server that was started anew.
+        (replace(OPEN, same_server=False, same_database=False), 500, Step.RECOVER),
+        (replace(OPEN, same_database=False), None, Step.RECOVER),
+        # A volume that was put back shows only to who saw what it has forgotten.
+        (replace(OPEN, same_server=False), 501, Step.RECOVER),
+        (OPEN, 501, Step.RECOVER),
+        (RECOVERING, 501, Step.COVER_OUTBOUND),
+        # A recovery that begins while another is under way begins it anew.
+        (replace(RECOVERING, same_database=False), 500, Step.RECOVER),
+        (replace(RECOVERING, same_server=False), 500, Step.KNOW_SERVER),
+        # Whoever had claimed a text before may send it until the lease ends.
+        (replace(RECOVERING, now=959.9), 500, Step.NOTHING),
+        (replace(RECOVERING, now=960.0), 500, Step.COVER_OUTBOUND),
+        (replace(RECOVERING, outbound_covered=True), 500, Step.NOTHING),
+        (replace(RECOVERING, inbound_covered=True), 500, Step.COVER_OUTBOUND),
+        (replace(RECOVERING, inbound_covered=True, outbound_covered=True), 500, Step.OPEN),
+        (replace(RECOVERING, inbound_covered=True, outbound_covered=True, closed=True), 500, Step.OPEN),
+    ],
+)
+def test_a_look_calls_for_one_step(gate: Gate, seen: int | None, step: Step) -> None:
+    assert next_step(gate, LEASE, seen) is step
