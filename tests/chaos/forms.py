@@ -11,8 +11,8 @@ from tests.chaos.schedule import Plan, TwilioFaults, twilio_faults
 
 SHORT_CONVERSATIONS, SHORT_KILLS, SHORT_SECONDS = 110, 11, 26.0
 LONG_CONVERSATIONS, LONG_KILLS = 10_000, 500
-CONVERSATIONS_PER_SECOND = 10.0
-SECONDS_PER_KILL = 1.6
+CONVERSATIONS_PER_SECOND = 6.0
+SECONDS_PER_KILL = 3.0
 
 
 def whole(conversations: int, kills: int, seed: int, scale: Scale, seconds: float = 0.0) -> Options:

@@ -20,7 +20,7 @@ from tests.chaos.rig import Rig
 from tests.chaos.scale import Scale
 from tests.chaos.schedule import Plan, begin, blows, deal, end
 
-STEADY = 0.1
+STEADY = 0.25
 PATIENCE = 10.0
 
 

@@ -12,7 +12,7 @@ from tests.model.search import Guard, Protocol, Rule, Standing, Steps
 
 LANES = (0, 1)
 """Keywords are said to the first number; the second one's texts are stopped by the notifier's copy alone."""
-KEYWORDS = 3
+KEYWORDS = 2
 NEVER = 0
 
 SESSION = "services/session/parley_session/"

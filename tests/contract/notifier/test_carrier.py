@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import parley_simulator.app
-from parley_notifier.adapters.twilio.carrier import INBOUND_PAGE, PAGE, Account, Limits, TwilioCarrier, twilio_carrier
+from parley_notifier.adapters.twilio.carrier import ACCOUNT_PAGE, PAGE, Account, Limits, TwilioCarrier, twilio_carrier
 from parley_notifier.adapters.twilio.http_client import form_encoded
 from parley_notifier.domain.coverage import InboundText
 from parley_notifier.domain.facts import Claim
 from parley_notifier.domain.outcomes import Answer, outcome_of
-from parley_notifier.domain.settlement import Look
+from parley_notifier.domain.settlement import Look, candidates
 from parley_notifier.errors import CarrierUnavailable
 from parley_simulator.domain.messages import Selection
+from parley_simulator.handlers.configure_service import ServiceChange
 from parley_simulator.settings import NumberSettings
 from parley_simulator.settings import Settings as SimulatorSettings
 from parley_simulator.simulator import Simulator
@@ -110,6 +115,52 @@ async def test_the_callback_names_the_delivery_and_how_to_repeat(carrier: Twilio
         "https://gateway.example.com/twilio/status/0f0e0d0c-0b0a-0908-0706-050403020100"
         "#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "service", "validity"),
+    [
+        ({}, "", ""),
+        ({"scope": "MG" + "a" * 32}, "MG" + "a" * 32, ""),
+        ({"scope": "a scope of our own"}, "", ""),
+        ({"scope": "MG" + "a" * 31}, "", ""),
+        ({"validity": 60}, "", "60"),
+    ],
+)
+async def test_service_and_validity_are_named_where_there_are_any(
+    fields: dict[str, Any], service: str, validity: str
+) -> None:
+    form: dict[str, list[str]] = {}
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        (length,) = re.findall(r"(?i)content-length: (\d+)", head)
+        form.update(parse_qs((await reader.readexactly(int(length))).decode()))
+
+    async with something_that_answers(handle) as url, twilio_carrier(account(url), LIMITS) as carrier:
+        await carrier.send(replace(claim(), **fields))
+    assert form["From"] == [OURS], "the sender is named beside its service"
+    assert form.get("MessagingServiceSid", [""]) == [service]
+    assert form.get("ValidityPeriod", [""]) == [validity]
+
+
+async def test_a_list_shows_what_a_service_has_no_sender_for_yet(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    service = simulator.set_service(ServiceChange(numbers=(OURS,)))
+    message = await _sent_by_service(simulator, service.sid)
+    listing = await carrier.list_messages(LOOK)
+    assert [(listed.sid, listed.sender) for listed in listing.messages] == [(message, "")]
+    assert candidates(listing, LOOK) == [message]
+
+
+async def _sent_by_service(simulator: Simulator, service_sid: str) -> str:
+    form = {"To": THEIRS, "MessagingServiceSid": service_sid, "Body": "hello"}
+    url = f"{simulator.api_url}/2010-04-01/Accounts/{SID}/Messages.json"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=form, headers={"Authorization": aiohttp.encode_basic_auth(SID, TOKEN)}) as answer,
+    ):
+        assert answer.status == 201
+        return str((await answer.json())["sid"])
 
 
 async def test_an_api_key_opens_the_account(simulator: Simulator) -> None:
@@ -221,10 +272,10 @@ async def test_the_list_of_inbound_texts_shows_what_participants_sent(
 async def test_inbound_texts_are_listed_newest_first_over_all_pages(
     carrier: TwilioCarrier, simulator: Simulator
 ) -> None:
-    for number in range(INBOUND_PAGE + 2):
+    for number in range(ACCOUNT_PAGE + 2):
         await simulator.text(THEIRS, OURS, f"text {number}")
     texts = await read_inbound(carrier)
-    assert [text.text for text in texts] == [f"text {number}" for number in reversed(range(INBOUND_PAGE + 2))]
+    assert [text.text for text in texts] == [f"text {number}" for number in reversed(range(ACCOUNT_PAGE + 2))]
 
 
 async def test_a_page_tells_how_old_its_oldest_message_is(carrier: TwilioCarrier, simulator: Simulator) -> None:

@@ -49,17 +49,17 @@ def test_absence_holds_what_is_sent_once_at_the_most_and_moves_the_lane() -> Non
 
 
 def test_absence_has_any_other_text_sent_again() -> None:
-    decided, _, delivery = absent_twice(at_most_once=False)
+    _, _, delivery = absent_twice(at_most_once=False)
     assert (delivery.state, delivery.attempt) == (State.CLAIMED, 2)
 
 
 def test_absence_cancels_what_was_taken_back() -> None:
-    decided, _, delivery = absent_twice(at_most_once=True, canceled=True)
+    _, _, delivery = absent_twice(at_most_once=True, canceled=True)
     assert delivery.state is State.CANCELED
 
 
 def test_a_proof_of_a_held_text_is_told_and_raises_an_alarm() -> None:
-    decided, made, delivery = absent_twice(at_most_once=True)
+    _, made, delivery = absent_twice(at_most_once=True)
     later = decision()
     later.report(made, delivery, Report("d1", "SM1", "delivered"))
     later.conclude()

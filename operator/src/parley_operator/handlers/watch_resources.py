@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 SERVER_TIMEOUT, CLIENT_TIMEOUT, CONNECT_TIMEOUT = 240, 270, 10
 """Seconds after which a watch is begun anew, by the server and if it does not by us."""
+PAUSES = (1, 2, 5, *[10] * 1000)
+"""Seconds between tries at an API server that fails: kopf would give its watch up for good after the last."""
 STOP = 10.0
 
 Seen = Callable[[Mapping[str, Any], bool], None]
@@ -100,5 +102,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = SERVER_TIMEOUT
     settings.watching.client_timeout = CLIENT_TIMEOUT
     settings.watching.connect_timeout = CONNECT_TIMEOUT
+    settings.networking.error_backoffs = PAUSES
     settings.process.ultimate_exiting_timeout = None
     return settings

@@ -3,7 +3,8 @@
     parley_x/adapters/postgres/migrations/versions/0001_….py     `upgrade()` speaks to `from alembic import op`
 
 Each migration is a transaction of its own and finds the service's schema first in its search path. The version is
-kept in `<schema>.alembic_version`. Nothing is ever downgraded.
+kept in `<schema>.alembic_version`. Nothing is ever downgraded. The code before runs beside the new one on the new schema:
+a migration that takes something from it says `oldest_code = "<revision>"`, the newest one of the oldest code that may run.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ async def current(url: str, schema: str) -> str | None:
 
 
 async def check(url: str, package: str, schema: str) -> None:
-    """Raises MigrationError, with the fix, unless `schema` is exactly where the code of `package` needs it."""
+    """Raises MigrationError, with the fix, unless the code of `package` can run on `schema`: it is where that code needs
+    it, or a newer version has migrated it and left in place what that code needs."""
     await asyncio.to_thread(_check, url, package, schema)
 
 
@@ -58,9 +60,12 @@ def _migrate(url: str, package: str, schema: str, lock_wait: float) -> None:
         take_lock(_driver(connection), lock_wait)
         _ensure_schema(connection, schema)
         found = _revision(connection, schema)
+        if _is_beyond(connection, found, head, schema):
+            return
         _require_known(scripts, found, schema)
         if found != head:
             _upgrade(connection, scripts, schema)
+        _say_oldest_code(connection, scripts, schema)
 
 
 def _current(url: str, schema: str) -> str | None:
@@ -70,7 +75,11 @@ def _current(url: str, schema: str) -> str | None:
 
 def _check(url: str, package: str, schema: str) -> None:
     scripts = _scripts(package)
-    found, head = _current(url, schema), _head(scripts, package)
+    head = _head(scripts, package)
+    with _connected(url, schema) as connection:
+        found = _revision(connection, schema)
+        if _is_beyond(connection, found, head, schema):
+            return
     _require_known(scripts, found, schema)
     if found != head:
         raise MigrationError(
@@ -96,6 +105,25 @@ def _upgrade(connection: sqlalchemy.Connection, scripts: ScriptDirectory, schema
         raise MigrationError(
             f"migration {attempted} of the schema {schema!r} failed and was rolled back: {reason(error.orig)}"
         ) from error
+
+
+def _is_beyond(connection: sqlalchemy.Connection, found: str | None, head: str, schema: str) -> bool:
+    """Whether a newer version has migrated the schema and says that the code of `head` may run on it."""
+    if not found or not (found.isdecimal() and head.isdecimal()) or int(found) <= int(head):
+        return False
+    oldest = connection.exec_driver_sql(
+        "SELECT obj_description(to_regclass(%s), 'pg_class')", (f'"{schema}".alembic_version',)
+    ).scalar()
+    connection.rollback()
+    return isinstance(oldest, str) and oldest.isdecimal() and int(oldest) <= int(head)
+
+
+def _say_oldest_code(connection: sqlalchemy.Connection, scripts: ScriptDirectory, schema: str) -> None:
+    """For older code that looks whether it may run."""
+    said = [getattr(script.module, "oldest_code", "0000") for script in scripts.walk_revisions()]
+    statement = sql.SQL("COMMENT ON TABLE {}.alembic_version IS {}").format(sql.Identifier(schema), max(said))
+    connection.exec_driver_sql(statement.as_string(_driver(connection)))
+    connection.commit()
 
 
 def _give_operations(scripts: ScriptDirectory, operations: Operations) -> None:
@@ -132,7 +160,7 @@ def _require_known(scripts: ScriptDirectory, revision: str | None, schema: str) 
     except CommandError:
         raise MigrationError(
             f"the schema {schema!r} is at revision {revision}, which this version of the code does not know: a newer "
-            f"version has migrated it; start that version, or restore a backup from before"
+            f"version has migrated it, which this one cannot run beside; start a newer version"
         ) from None
 
 

@@ -23,19 +23,24 @@ class SettleUnknown:
         self._store = store
         self._mark = mark
         self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+        """By delivery id and attempt."""
 
     def start(self, look: Look) -> None:
-        task = asyncio.create_task(self._run(look))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """A look that still waits for its turn is not taken twice: in an outage they come faster than they are over."""
+        key = (look.delivery_id, look.attempt)
+        if key in self._tasks:
+            return
+        task = self._tasks[key] = asyncio.create_task(self._run(look))
+        task.add_done_callback(lambda _: self._tasks.pop(key))
 
     async def close(self) -> None:
         """Gives up the looks under way: they changed nothing and are taken again."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _run(self, look: Look) -> None:
         extra = {"message_id": look.delivery_id, "attempt": look.attempt}

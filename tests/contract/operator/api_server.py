@@ -1,0 +1,185 @@
+"""As much of an API server as the operator speaks to: PhoneNumbers to list, watch and patch, events to post.
+
+No schemas and no permissions: those are proven on a real one. Here a watch can be made to die silently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+API = "/apis/parley.dev/v1alpha1"
+ONE = API + "/namespaces/{namespace}/phonenumbers/{name}"
+Body = dict[str, Any]
+
+
+class ApiServer:
+    def __init__(self) -> None:
+        self.url = ""
+        self.objects: dict[tuple[str, str], Body] = {}
+        self.events: list[Body] = []
+        self.requests: list[tuple[str, str]] = []
+        self.is_mute = False
+        """Watches stay open and tell nothing."""
+        self.refuses: int | None = None
+        """The status that everything about PhoneNumbers is answered with."""
+        self._watches: list[asyncio.Queue[Body]] = []
+        self._changed = asyncio.Condition()
+        self._version = 0
+
+    async def apply(self, name: str, spec: Body, namespace: str = "shop") -> Body:
+        known = self.objects.get((namespace, name))
+        body: Body = known or {
+            "metadata": {"name": name, "namespace": namespace, "uid": f"uid-of-{name}"},
+            "status": {},
+        }
+        created = {"creationTimestamp": "2026-01-01T00:00:00Z", "generation": body["metadata"].get("generation", 0) + 1}
+        return await self._store({**body, "metadata": {**body["metadata"], **created}, "spec": spec})
+
+    async def delete(self, name: str, namespace: str = "shop") -> None:
+        body = self.objects[namespace, name]
+        await self._store({**body, "metadata": {**body["metadata"], "deletionTimestamp": "2026-01-02T00:00:00Z"}})
+
+    async def wait_for(self, name: str, seen: Any, namespace: str = "shop") -> Body:
+        """The object once `seen(object or None)` is true. Raises TimeoutError."""
+        async with asyncio.timeout(20), self._changed:
+            await self._changed.wait_for(lambda: seen(self.objects.get((namespace, name))))
+        return self.objects.get((namespace, name), {})
+
+    async def _store(self, body: Body) -> Body:
+        self._version += 1
+        meta = {**body["metadata"], "resourceVersion": str(self._version)}
+        stored = {"apiVersion": "parley.dev/v1alpha1", "kind": "PhoneNumber", **body, "metadata": meta}
+        key, is_gone = (meta["namespace"], meta["name"]), "deletionTimestamp" in meta and not meta.get("finalizers")
+        kind = "DELETED" if is_gone else "MODIFIED" if key in self.objects else "ADDED"
+        if is_gone:
+            self.objects.pop(key, None)
+        else:
+            self.objects[key] = stored
+        for watch in self._watches if not self.is_mute else ():
+            watch.put_nowait({"type": kind, "object": stored})
+        async with self._changed:
+            self._changed.notify_all()
+        return stored
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("watch") == "true":
+            return await self._watch(request)
+        return web.json_response(
+            {
+                "kind": "PhoneNumberList",
+                "apiVersion": "parley.dev/v1alpha1",
+                "metadata": {"resourceVersion": str(self._version)},
+                "items": list(self.objects.values()),
+            }
+        )
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        response, queue = web.StreamResponse(), asyncio.Queue[Body]()
+        self._watches.append(queue)
+        await response.prepare(request)
+        try:
+            while True:
+                event = await queue.get()
+                await response.write(json.dumps(event).encode() + b"\n")
+        finally:
+            self._watches.remove(queue)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        body = self.objects.get((request.match_info["namespace"], request.match_info["name"]))
+        return web.json_response(body) if body is not None else web.json_response({}, status=404)
+
+    async def _patch(self, request: web.Request) -> web.Response:
+        known = self.objects.get((request.match_info["namespace"], request.match_info["name"]))
+        if known is None:
+            return web.json_response({}, status=404)
+        patch = await request.json()
+        version = patch["metadata"].pop("resourceVersion")
+        if version != known["metadata"]["resourceVersion"]:
+            return web.json_response({}, status=409)
+        part = {"status": patch["status"]} if request.path.endswith("/status") else {"metadata": patch["metadata"]}
+        return web.json_response(await self._store(_merged(known, part)))
+
+    async def _post_event(self, request: web.Request) -> web.Response:
+        self.events.append(await request.json())
+        async with self._changed:
+            self._changed.notify_all()
+        return web.json_response({"metadata": {}}, status=201)
+
+    def application(self) -> web.Application:
+        @web.middleware
+        async def note(request: web.Request, handler: Any) -> web.StreamResponse:
+            self.requests.append((request.method, request.path))
+            if self.refuses is not None and "phonenumbers" in request.path:
+                return web.json_response({"kind": "Status", "code": self.refuses}, status=self.refuses)
+            answer: web.StreamResponse = await handler(request)
+            return answer
+
+        app = web.Application(middlewares=[note])
+        app.add_routes(
+            [
+                web.get(f"{API}/phonenumbers", self._list),
+                web.get(ONE, self._get),
+                web.patch(ONE, self._patch),
+                web.patch(f"{ONE}/status", self._patch),
+                web.post("/api/v1/namespaces/{namespace}/events", self._post_event),
+                web.get("/api/v1/namespaces/{namespace}", _answering({"metadata": {}})),
+                web.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", _answering({"metadata": {}})),
+                *(web.get(path, _answering(body)) for path, body in DISCOVERY.items()),
+            ]
+        )
+        return app
+
+
+RESOURCE = {"name": "phonenumbers", "singularName": "phonenumber", "namespaced": True, "kind": "PhoneNumber"}
+GROUP_VERSION = {"groupVersion": "parley.dev/v1alpha1", "version": "v1alpha1"}
+DISCOVERY: dict[str, Body] = {
+    "/api": {"kind": "APIVersions", "versions": []},
+    "/apis": {
+        "kind": "APIGroupList",
+        "groups": [{"name": "parley.dev", "versions": [GROUP_VERSION], "preferredVersion": GROUP_VERSION}],
+    },
+    API: {
+        "kind": "APIResourceList",
+        "groupVersion": "parley.dev/v1alpha1",
+        "resources": [{**RESOURCE, "verbs": ["list", "watch", "patch", "get"]}],
+    },
+}
+
+
+def _answering(body: Body) -> Any:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(body)
+
+    return answer
+
+
+def _merged(known: Any, patch: Any) -> Any:
+    """A JSON merge patch."""
+    if not isinstance(patch, dict):
+        return patch
+    base = dict(known) if isinstance(known, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            base.pop(name, None)
+        else:
+            base[name] = _merged(base.get(name), value)
+    return base
+
+
+@asynccontextmanager
+async def api_server() -> AsyncIterator[ApiServer]:
+    server = ApiServer()
+    runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield server
+    finally:
+        await runner.cleanup()
