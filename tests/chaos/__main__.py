@@ -51,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--controls", nargs="*", metavar="NAME", help="remove each guard, or those named, and expect failure"
     )
+    parser.add_argument("--guarded", action="store_true", help="with --controls: leave the guards, and expect success")
     arguments = parser.parse_args()
     if unknown := set(arguments.controls or ()) - set(forms.CONTROLS):
         parser.error(f"--controls: no such control: {', '.join(sorted(unknown))}; use {', '.join(forms.CONTROLS)}")
@@ -82,18 +83,26 @@ def _judge(options: Options, *, keep: bool) -> list[Verdict]:
 
 
 def _controls(arguments: argparse.Namespace) -> int:
-    missed = []
-    for name in arguments.controls:
-        for n in range(TRIES):
-            print(f"---- without {name}, run {n + 1}", flush=True)
-            found = broken(_judge(forms.control(name, arguments.seed + n, arguments.scale), keep=arguments.keep))
-            if found:
-                print(f"control {name}: seen in run {n + 1} by {', '.join(found)}", flush=True)
-                break
-        else:
-            missed.append(name)
-            print(f"control {name}: NOT SEEN in {TRIES} runs", flush=True)
-    return 1 if missed else 0
+    failed = [name for name in arguments.controls if not _try(name, arguments)]
+    if failed:
+        print(f"FAILED: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _try(name: str, arguments: argparse.Namespace) -> bool:
+    """Whether the guard's absence is seen within TRIES runs; with --guarded, whether nothing breaks in its presence."""
+    for n in range(1 if arguments.guarded else TRIES):
+        print(f"---- {'with' if arguments.guarded else 'without'} {name}, run {n + 1}", flush=True)
+        options = forms.control(name, arguments.seed + n, arguments.scale, removed=not arguments.guarded)
+        found = broken(_judge(options, keep=arguments.keep))
+        if arguments.guarded:
+            print(f"control {name}: with its guard {', '.join(found) or 'nothing'} broke", flush=True)
+            return not found
+        if forms.seen_by(name) & set(found):
+            print(f"control {name}: seen in run {n + 1} by {', '.join(found)}", flush=True)
+            return True
+    print(f"control {name}: NOT SEEN in {TRIES} runs", flush=True)
+    return False
 
 
 if __name__ == "__main__":

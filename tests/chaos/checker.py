@@ -24,6 +24,7 @@ NEVER_SENT_STATES = frozenset({8, 9, 10, 11})
 FALLBACK_SHARE = 0.05
 """Of the turns, at most so many may end in the fallback text; but for the first few."""
 FEW = 5
+FAILED = 6
 INACTIVE = 3
 """Why a session ended: by silence."""
 PRECISION = 0.005
@@ -126,6 +127,9 @@ def _each_message_sent_once(view: View) -> Iterator[str]:
             yield f"duplicated: Twilio took {message.id} {times} times"
         elif message.state in TAKEN_STATES and not times:
             yield f"lost: {message.id} counts as accepted, and Twilio has none"
+        elif message.state == FAILED and not times:
+            # The simulated Twilio refuses nothing for good that the rig sends.
+            yield f"lost: {message.id} failed, and Twilio has none"
         elif message.state in NEVER_SENT_STATES and times:
             yield f"sent all the same: {message.id} (state {message.state})"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from tests.chaos.injector import Habits
 from tests.chaos.run import Options
@@ -32,60 +32,100 @@ def short(seed: int, factor: float) -> Options:
     return whole(SHORT_CONVERSATIONS, SHORT_KILLS, seed, Scale(factor), SHORT_SECONDS)
 
 
-def control(name: str, seed: int, factor: float) -> Options:
-    """The short form with the guard `name` removed, and more of what it guards against."""
-    plan, habits, changed = _HARDER[name]
-    return Options(SHORT_CONVERSATIONS, 20.0, seed, plan, Scale(factor, changed), habits, name)
+@dataclass(frozen=True)
+class Harder:
+    """What a guard is tried with: little else goes wrong, so that what fails without it is its own."""
+
+    seen_by: frozenset[str]
+    """Of these invariants one must break."""
+    plan: Plan
+    habits: Habits = field(default_factory=Habits)
+    changed: tuple[tuple[str, float], ...] = ()
+    conversations: int = SHORT_CONVERSATIONS
 
 
+def control(name: str, seed: int, factor: float, *, removed: bool = True) -> Options:
+    """The short form with the guard `name` removed, and more of what it guards against.
+
+    With the guard in its place nothing may break: a control says something only then.
+    """
+    harder = _HARDER[name]
+    scale = Scale(factor, harder.changed)
+    guard = name if removed else ""
+    return Options(harder.conversations, CONTROL_SECONDS, seed, harder.plan, scale, harder.habits, guard)
+
+
+CONTROL_SECONDS = 20.0
 CALM = Plan(kills=2, postgres_stops=0, freezes=0, link_faults=0, skips=False)
-NOTIFIERS, SESSIONS = ("notifier", "notifier-2"), ("session", "session-2")
+SESSIONS = ("session", "session-2")
 BURSTY = Habits(bursts=0.9, largest_burst=5, stops=0.0, outbound=0.0)
+STEADY = Habits(bursts=0.0, stops=0.0, outbound=0.0)
 STOPPING = Habits(bursts=0.9, largest_burst=4, stops=1.0, starts=0.0, outbound=0.0, twice=1.0)
 QUICK = (
     ("PARLEY_NOTIFIER_LEASE", 1.6),
     ("PARLEY_NOTIFIER_MARGIN", 0.8),
+    ("PARLEY_NOTIFIER_READ_TIMEOUT", 0.7),
     ("PARLEY_NOTIFIER_SETTLE", 1.6),
     ("PARLEY_NOTIFIER_LIST_GAP", 0.2),
     ("PARLEY_NOTIFIER_LOOK_AFTER", 0.1),
 )
 """Safe as well, and short enough for a frozen sender to be given up while it is frozen."""
-_THROTTLED: TwilioFaults = (("rate_limit", {"probability": 0.3}),)
-_FROZEN = replace(CALM, freezes=8, frozen=NOTIFIERS, freeze=(60.0, 90.0))
+PATIENT = (
+    *QUICK,
+    ("PARLEY_NOTIFIER_LEASE", 2.3),
+    ("PARLEY_NOTIFIER_MARGIN", 1.5),
+    ("PARLEY_NOTIFIER_SEND_TIMEOUT", 1.45),
+    ("PARLEY_NOTIFIER_READ_TIMEOUT", 1.4),
+    ("PARLEY_NOTIFIER_SETTLE", 2.3),
+)
+"""So too, and long enough for the next attempt to be under way when the frozen sender comes back."""
+NOTIFIERS = ("notifier", "notifier-2")
+# Whoever froze is left alone for a while by those who call it, so the other one is frozen next.
+ONE_FREEZES = replace(
+    CALM,
+    kills=0,
+    freezes=4,
+    frozen=NOTIFIERS,
+    slow_links=tuple((f"postgresql for {name}", 0.1) for name in NOTIFIERS),
+)
+THROTTLED: TwilioFaults = (("rate_limit", {"probability": 0.3}),)
+SLOW_ANSWERS: TwilioFaults = (("slow", {"probability": 1.0, "seconds": 1.2, "accepted": True}),)
+LATE: TwilioFaults = (("slow", {"probability": 0.15, "seconds": 4.0}),)
+UNHEARD: TwilioFaults = (("cut", {"probability": 0.2}), ("lose_callback", {"probability": 0.8}))
+UNREACHED: TwilioFaults = (("cut", {"probability": 0.4, "accepted": False}),)
+TWICE: TwilioFaults = (("duplicate_inbound", {"probability": 0.5}),)
 
-_HARDER: dict[str, tuple[Plan, Habits, tuple[tuple[str, float], ...]]] = {
-    "dedupe": (replace(CALM, twilio=(("duplicate_inbound", {"probability": 0.5}),)), Habits(), ()),
-    "turn-fence": (replace(CALM, freezes=10, frozen=SESSIONS, freeze=(30.0, 60.0)), BURSTY, ()),
-    "delivery-fence": (
+_HARDER: dict[str, Harder] = {
+    "dedupe": Harder(frozenset({"I1", "I1b"}), replace(CALM, twilio=TWICE)),
+    "turn-fence": Harder(
+        frozenset({"I1b", "I6"}), replace(CALM, freezes=10, frozen=SESSIONS, freeze=(30.0, 60.0)), BURSTY
+    ),
+    "delivery-fence": Harder(
+        frozenset({"I3"}),
+        replace(ONE_FREEZES, freeze=(48.0, 64.0), twilio=SLOW_ANSWERS),
+        STEADY,
+        PATIENT,
+        180,
+    ),
+    "lane-order": Harder(frozenset({"I4"}), replace(CALM, slow_links=(("notifier", 0.45),)), BURSTY),
+    "one-in-flight": Harder(frozenset({"I4", "I10", "I11"}), replace(CALM, twilio=THROTTLED), BURSTY),
+    "settle": Harder(frozenset({"I3"}), replace(CALM, twilio=LATE)),
+    "list": Harder(frozenset({"I3"}), replace(CALM, twilio=UNHEARD)),
+    "deadline-rule": Harder(
+        frozenset({"I3"}),
         replace(
-            _FROZEN,
-            twilio=(*_THROTTLED, ("slow", {"probability": 0.5, "seconds": 0.4, "accepted": True})),
-            slow_links=(("postgresql for notifier", 0.1), ("postgresql for notifier-2", 0.1)),
+            ONE_FREEZES, frozen=("notifier",), freeze=(80.0, 90.0), slow_links=(("postgresql for notifier", 0.25),)
         ),
-        BURSTY,
+        STEADY,
         QUICK,
+        180,
     ),
-    "lane-order": (replace(CALM, slow_links=(("notifier", 0.3),)), BURSTY, ()),
-    "one-in-flight": (replace(CALM, twilio=_THROTTLED), BURSTY, ()),
-    "settle": (replace(CALM, twilio=(("slow", {"probability": 0.15, "seconds": 4.0}),)), Habits(), ()),
-    "list": (
-        replace(
-            CALM,
-            twilio=(("cut", {"probability": 0.2}), ("lose_callback", {"probability": 0.8})),
-        ),
-        Habits(),
-        (),
-    ),
-    "deadline-rule": (
-        replace(_FROZEN, slow_links=(("postgresql for notifier", 0.15), ("postgresql for notifier-2", 0.15))),
-        BURSTY,
-        QUICK,
-    ),
-    "opt-out-in-the-claim": (replace(CALM, twilio=_THROTTLED), STOPPING, ()),
-    "cancel-remembered": (
-        replace(CALM, twilio=(("cut", {"probability": 0.4, "accepted": False}),)),
-        replace(STOPPING, starts=1.0),
-        (),
-    ),
+    "opt-out-in-the-claim": Harder(frozenset({"I7"}), replace(CALM, twilio=THROTTLED), STOPPING),
+    "cancel-remembered": Harder(frozenset({"I7b"}), replace(CALM, twilio=UNREACHED), replace(STOPPING, starts=1.0)),
 }
 CONTROLS = tuple(_HARDER)
+
+
+def seen_by(control: str) -> frozenset[str]:
+    """The invariants that tell of this guard's absence."""
+    return _HARDER[control].seen_by

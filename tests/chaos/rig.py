@@ -21,6 +21,7 @@ from parley_cli.stack.layout import Databases, Layout
 from parley_cli.stack.processes import ServiceProcess, grpc_probe, http_probe
 from parley_cli.stack.schema import prepare_database
 from parley_cli.stack.session_api import session_api
+from parley_simulator.handlers.configure_service import ServiceChange
 from parley_simulator.settings import Settings as SimulatorSettings
 from parley_simulator.simulator import Simulator
 from tests.chaos.audit import AUDIT
@@ -32,7 +33,6 @@ ROOT = Path(__file__).parents[2]
 AGENTS = Path(__file__).parent / "agents"
 AGENT = "desk"
 NUMBERS = tuple(f"+1555060{n:04d}" for n in range(12))
-SHARED_SCOPE = "MG" + "c" * 32
 SHARING = NUMBERS[8:]
 """Numbers of one messaging service: who says STOP to one of them says it to all."""
 REPLICAS = {"gateway": 2, "session": 2, "agent": 1, "notifier": 2}
@@ -248,10 +248,13 @@ def _database_url(rig: Rig, service: str, name: str) -> str:
 
 async def _register(rig: Rig) -> None:
     address, key = rig.layout.session.split(",")[0], rig.layout.api_key
+    sms_url, fallback_url = rig.layout.sms_url, rig.layout.sms_fallback_url
     async with session_api(address, key) as api, key_api(address, key) as keys:
         for number in NUMBERS:
-            rig.simulator.add_number(number, sms_url=rig.layout.sms_url, sms_fallback_url=rig.layout.sms_fallback_url)
-            await api.update_number(number, AGENT, opt_out_scope=SHARED_SCOPE if number in SHARING else "")
+            rig.simulator.add_number(number, sms_url=sms_url, sms_fallback_url=fallback_url)
+        shared = rig.simulator.set_service(ServiceChange(numbers=SHARING)).sid
+        for number in NUMBERS:
+            await api.update_number(number, AGENT, opt_out_scope=shared if number in SHARING else "")
         _, rig.http_key = await keys.create("chaos", [], ["send", "read"], None)
     async with asyncio.timeout(15):
         async with await psycopg.AsyncConnection.connect(rig.admin_url, autocommit=True) as connection:

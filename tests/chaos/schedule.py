@@ -76,17 +76,19 @@ def blows(plan: Plan, seed: int, seconds: float, scale: Scale) -> list[Blow]:
         """One in each of `count` equal parts of the time."""
         return [(0.03 + 0.94 * (n + chance.random()) / count) * seconds for n in range(count)]
 
-    killed: list[str] = []
-    while len(killed) < plan.kills:
-        killed += chance.sample(PROCESSES, len(PROCESSES))
+    def each_in_turn(names: Sequence[str], count: int) -> list[str]:
+        """Nobody a second time before everybody was there once."""
+        rounds = -(-count // len(names))
+        return [name for _ in range(rounds) for name in chance.sample(names, len(names))][:count]
+
     found = [
         Blow(at, "kill", name, chance.uniform(0, LATEST_RESTART))
-        for at, name in zip(moments(plan.kills), killed, strict=False)
+        for at, name in zip(moments(plan.kills), each_in_turn(PROCESSES, plan.kills), strict=True)
     ]
     found += [Blow(at, "stop", "postgresql", chance.uniform(0, 1)) for at in moments(plan.postgres_stops)]
     found += [
-        Blow(at, "freeze", chance.choice(plan.frozen), scale.seconds(chance.uniform(*plan.freeze)))
-        for at in moments(plan.freezes)
+        Blow(at, "freeze", name, scale.seconds(chance.uniform(*plan.freeze)))
+        for at, name in zip(moments(plan.freezes), each_in_turn(plan.frozen, plan.freezes), strict=True)
     ]
     for at in moments(plan.link_faults):
         kind, length = chance.choice(("cut", "delay", "hole")), scale.seconds(chance.uniform(5, 40))
@@ -144,9 +146,10 @@ async def _disturb(rig: Rig, blow: Blow, link_name: str) -> None:
         case "cut":
             link.cut()
         case "delay":
-            before, link.delay = link.delay, blow.delay
+            # Several may overlap.
+            link.delay += blow.delay
             await asyncio.sleep(blow.seconds)
-            link.delay = before
+            link.delay = max(0.0, link.delay - blow.delay)
         case "hole":
             link.open_hole()
             await asyncio.sleep(blow.seconds)

@@ -139,6 +139,11 @@ def lose_a_reply(h: History) -> None:
     del h.accepted[1]
 
 
+def fail_a_reply(h: History) -> None:
+    h.messages[3] = replace(h.messages[3], state=6)
+    del h.accepted[1]
+
+
 def send_what_was_canceled(h: History) -> None:
     h.messages[1] = replace(h.messages[1], state=9)
 
@@ -248,6 +253,7 @@ BREAKS: list[tuple[str, Callable[[History], None]]] = [
     ("I2", take_a_text_from_nowhere),
     ("I3", send_twice),
     ("I3", lose_a_reply),
+    ("I3", fail_a_reply),
     ("I3", send_what_was_canceled),
     ("I4", swap_replies),
     ("I4", leave_a_gap),

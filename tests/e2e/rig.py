@@ -20,7 +20,9 @@ from parley_simulator.simulator import Simulator
 from tests.databases import FreshDatabase
 
 AGENTS = Path(__file__).parent / "crash_agents"
-NUMBERS = {agent: f"+1555040{n:04d}" for n, agent in enumerate(("desk", "gated", "settling", "uneven"), start=1)}
+NUMBERS = {
+    agent: f"+1555040{n:04d}" for n, agent in enumerate(("desk", "gated", "settling", "slow", "uneven"), start=1)
+}
 # The protocol's durations, shortened by one factor of twenty; their order, on which its safety rests, is kept.
 SHORT = {
     "PARLEY_SESSION_TURN_LEASE": "1.0",
@@ -92,11 +94,15 @@ class Rig:
 
 @asynccontextmanager
 async def rig(
-    database: FreshDatabase, folder: Path, replicas: Mapping[str, int] = {}, variables: Mapping[str, str] = {}
+    database: FreshDatabase,
+    folder: Path,
+    replicas: Mapping[str, int] = {},
+    variables: Mapping[str, str] = {},
+    own: Mapping[str, Mapping[str, str]] = {},
 ) -> AsyncIterator[Rig]:
     """Starts everything, with each agent behind its number of NUMBERS. `folder` takes the logs.
 
-    `variables` are added to what every process is told.
+    `variables` are added to what every process is told, `own` to what the process of that name is.
     """
     gate = folder / "gate"
     async with AsyncExitStack() as stack:
@@ -109,7 +115,8 @@ async def rig(
         told = {**SHORT, "GATE": str(gate), "PARLEY_AGENT_ENVIRONMENT": "GATE", **variables}
         services = {process.name: process for process in service_processes(layout, folder, told)}
         for process in services.values():
-            stack.push_async_callback(process.kill)
+            process.environment = {**process.environment, **own.get(process.name, {})}
+        stack.push_async_callback(_kill_all, services)
         await asyncio.gather(*(process.start() for process in services.values()))
         async with session_api(layout.session.split(",")[0], layout.api_key) as api:
             for agent, number in NUMBERS.items():
@@ -117,6 +124,11 @@ async def rig(
                 await api.update_number(number, agent)
         await _described(database)
         yield Rig(simulator, layout, database, services, gate)
+
+
+async def _kill_all(services: Mapping[str, ServiceProcess]) -> None:
+    """Also those that a test has added."""
+    await asyncio.gather(*(process.kill() for process in services.values()))
 
 
 async def _described(database: FreshDatabase) -> None:

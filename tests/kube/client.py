@@ -26,6 +26,9 @@ PATIENCE_SECONDS = 60.0
 RETRY_SECONDS = 0.05
 # A kind that is new, and a server that is starting, answer so for a moment.
 NOT_YET = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+WATCH_SECONDS = "3"
+"""How long one watch lasts before the state is read anew: a server whose store was away may have nothing to tell."""
+WATCH_LIMIT = aiohttp.ClientTimeout(total=10)
 UNREACHABLE = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)
 
 
@@ -158,22 +161,26 @@ class Client:
         raise AssertionError(f"{resource.plural}/{name} is still there:\n{json.dumps(last, indent=1)}")
 
     async def _states(self, resource: Resource, name: str, namespace: str) -> AsyncGenerator[Object, None]:
-        """The object's states from now on, the present one first, until the connection ends."""
-        query = {"watch": "true", "fieldSelector": f"metadata.name={name}"}
+        """The object's state now, if it is there, and those of the next moment, as far as the server can be reached."""
+        query = {"watch": "true", "fieldSelector": f"metadata.name={name}", "timeoutSeconds": WATCH_SECONDS}
         try:
-            async with self._session.get(resource.path(namespace), params=query) as response:
-                if response.status in NOT_YET:
-                    return
+            found = await self._call("GET", resource.path(namespace), query={"fieldSelector": query["fieldSelector"]})
+            for item in found["items"]:
+                yield item
+            query["resourceVersion"] = found["metadata"]["resourceVersion"]
+            async with self._session.get(resource.path(namespace), params=query, timeout=WATCH_LIMIT) as response:
                 await _raise_refusal(response)
-                # By chunks, since one object may be longer than what a stream reads as a line.
-                pending = b""
-                async for chunk in response.content.iter_any():
-                    *lines, pending = (pending + chunk).split(b"\n")
-                    for change in map(json.loads, lines):
+                try:
+                    async for change in _changes(response):
                         if change["type"] in ("ADDED", "MODIFIED"):
                             yield change["object"]
-        except UNREACHABLE:
+                finally:
+                    _abort(response)
+        except (*UNREACHABLE, TimeoutError):
             return
+        except ApiError as error:
+            if error.status not in NOT_YET:
+                raise
 
     async def _call(
         self,
@@ -208,7 +215,7 @@ def has_condition(kind: str, status: str = "True", reason: str | None = None) ->
     """For `wait_for`: the condition is there, with this status (and reason), for the spec as it is now."""
 
     def is_so(found: Object) -> bool:
-        for condition in found.get("status", {}).get("conditions", []):
+        for condition in found.get("status", {}).get("conditions") or []:
             if condition["type"] == kind and condition["status"] == status:
                 observed = condition.get("observedGeneration", found["metadata"].get("generation"))
                 return reason in (None, condition.get("reason")) and observed == found["metadata"].get("generation")
@@ -220,6 +227,21 @@ def has_condition(kind: str, status: str = "True", reason: str | None = None) ->
 def _typed(resource: Resource, content: Object) -> Object:
     """The content with its apiVersion, which its place in the API tells; its `kind` the caller gives."""
     return {"apiVersion": resource.api_version, **content}
+
+
+async def _changes(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
+    # By chunks, since one object may be longer than what a stream reads as a line.
+    pending = b""
+    async for chunk in response.content.iter_any():
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            yield json.loads(line)
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """A watch that is left would be said goodbye to by TLS, for as long as its server goes on telling."""
+    if response.connection and response.connection.transport:
+        response.connection.transport.abort()
 
 
 async def _raise_refusal(response: aiohttp.ClientResponse) -> None:

@@ -54,7 +54,11 @@ class _Parts:
         gather = GatherFacts(cluster, observed, register, known, terms, time.time)
         apply = ApplyStep(cluster, observed, register, known, tell, time.time)
         self.sightings = Sightings()
-        self.queue = ReconcileNumbers(ReconcileNumber(cluster, known, gather, apply, tell), settings.resync)
+        self.queue = ReconcileNumbers(
+            ReconcileNumber(cluster, known, gather, apply, tell),
+            settings.resync,
+            lambda key: known.get(key) is not None,
+        )
         self._switch = SwitchSending(register)
         self._switching: set[asyncio.Task[None]] = set()
         self.see = SeeResource(known, self.sightings, self.queue.ask, self._start_switch)

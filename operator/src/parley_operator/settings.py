@@ -94,5 +94,4 @@ class Settings(ServiceSettings):
             purchase_limit=self.purchase_limit,
             dry_run=self.dry_run,
             settle=self.settle,
-            resync=self.resync,
         )

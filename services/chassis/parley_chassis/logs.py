@@ -25,6 +25,7 @@ QUIET = {
     # They print URLs, parameters or bodies, or a line for every call.
     "aiohttp.access": logging.WARNING,
     "alembic": logging.WARNING,
+    "kopf.objects": logging.WARNING,
     "psycopg.pool": logging.WARNING,
     "sqlalchemy": logging.WARNING,
     "twilio.http_client": logging.WARNING,

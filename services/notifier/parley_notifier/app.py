@@ -14,6 +14,7 @@ from parley_chassis.lifecycle import Wake, loop_running
 from parley_chassis.postgres.migrations import check, migrate
 from parley_chassis.postgres.pool import database
 from parley_chassis.telemetry import Telemetry
+from parley_notifier.adapters.postgres.polls import PostgresPolls
 from parley_notifier.adapters.postgres.store import PostgresCoverage, PostgresSenders, PostgresStore
 from parley_notifier.adapters.session_client import SessionClient
 from parley_notifier.adapters.twilio.carrier import Account, Limits, twilio_carrier
@@ -26,13 +27,24 @@ from parley_notifier.handlers.fetch_missed import FetchMissed, Pace
 from parley_notifier.handlers.follow_numbers import FollowNumbers
 from parley_notifier.handlers.heed_errors import HeedErrors, PauseSenders
 from parley_notifier.handlers.hold_claims import Claims
+from parley_notifier.handlers.poll_statuses import ASKED_AT_ONCE, PAUSE, PollStatuses
 from parley_notifier.handlers.record_deliveries import RecordDeliveries, RepeatRecords
 from parley_notifier.handlers.send_message import SendMessage
 from parley_notifier.handlers.settle_unknown import LOOKS_AT_ONCE, SettleUnknown
 from parley_notifier.handlers.take_facts import Later, TakeFacts, taken
 from parley_notifier.handlers.tend_lanes import TendLanes
 from parley_notifier.handlers.time_out_sessions import TimeOutSessions
-from parley_notifier.ports import Carrier, CoverageStore, Inbox, Recorder, SenderStore, Sessions, Store
+from parley_notifier.ports import (
+    Carrier,
+    CoverageStore,
+    Inbox,
+    PollStore,
+    Recorder,
+    SenderStore,
+    Sessions,
+    StatusSource,
+    Store,
+)
 from parley_notifier.servicer import NotifierServicer
 from parley_notifier.settings import Settings
 
@@ -98,6 +110,10 @@ class _Machinery:
     def _record(self, record: Record) -> Recorded:
         return self.record.put(record)
 
+    def polls(self, source: StatusSource, store: PollStore, settings: Settings) -> PollStatuses:
+        pause = min(PAUSE, settings.status_poll)
+        return PollStatuses(source, store, self._take, self.claims.owner, settings.status_ages, pause)
+
     @asynccontextmanager
     async def running(self, poll: float) -> AsyncIterator[None]:
         """Runs the loops. Left: nothing new is claimed, sends under way end and are marked, and all is told."""
@@ -150,6 +166,8 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         machinery = _Machinery(settings, PostgresStore(pool), senders, carrier, sessions, telemetry)
         follow = FollowNumbers(sessions, senders)
         await stack.enter_async_context(machinery.running(settings.poll))
+        polls = machinery.polls(carrier, PostgresPolls(pool), settings)
+        await stack.enter_async_context(loop_running("poll_statuses", polls, interval=settings.status_poll, grace=CUT))
         await stack.enter_async_context(
             loop_running("follow_numbers", follow, interval=settings.number_poll, grace=CUT)
         )
@@ -186,5 +204,5 @@ def _limits(settings: Settings) -> Limits:
         connect=settings.connect_timeout,
         read=settings.read_timeout,
         total=settings.send_timeout,
-        requests=settings.slots + LOOKS_AT_ONCE + 1,
+        requests=settings.slots + LOOKS_AT_ONCE + ASKED_AT_ONCE + 1,
     )

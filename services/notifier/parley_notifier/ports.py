@@ -14,6 +14,7 @@ from parley_notifier.domain.facts import Claim, Submission
 from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.outcomes import Answer
+from parley_notifier.domain.polls import Poll, Standing, Stretch, Window
 from parley_notifier.domain.reports import Record
 from parley_notifier.domain.sender import Sender
 from parley_notifier.domain.settlement import Listing, Look
@@ -143,6 +144,28 @@ class Inbox(Protocol):
 
         Raises CarrierUnavailable.
         """
+
+
+class StatusSource(Protocol):
+    async def get_message(self, sid: str) -> Standing | None:
+        """How a message stands; None if there is nothing to learn about it. Raises CarrierUnavailable."""
+
+
+class PollStore(Protocol):
+    """How far was asked about deliveries of one age, in seconds, and by whom. Raises Unavailable as Store does."""
+
+    async def take_poll(self, age: float, owner: str, lease: float) -> Poll | None:
+        """The right to ask for `lease` seconds; None while another owner has it."""
+
+    async def keep_poll(self, age: float, owner: str, lease: float) -> bool:
+        """Has the lease end `lease` seconds from now; False if another owner has it."""
+
+    async def end_poll(self, age: float, owner: str, polled_id: str) -> None:
+        """Gives the lease back; all up to `polled_id` was asked about."""
+
+    async def read_unreported(self, window: Window, looked_at: int, limit: int) -> Stretch:
+        """Those among the first `looked_at` deliveries of the window whose end Twilio has not reported, `limit` of
+        them."""
 
 
 class Recorder(Protocol):

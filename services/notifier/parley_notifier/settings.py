@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -66,6 +67,11 @@ class Settings(ServiceSettings):
     poll: Seconds = 0.25
     """Between two looks for lanes that nobody tends."""
 
+    status_ages: Annotated[tuple[Seconds, ...], NoDecode] = (900.0, 3600.0, 43_200.0)
+    """At which ages a text is asked about whose end Twilio has not reported, rising; empty: never."""
+    status_poll: Seconds = 10.0
+    """Between two looks for those that have come to such an age."""
+
     timeout_poll: Seconds = 0.2
     """Between two looks for sessions whose time has come."""
     timeout_limit: int = Field(default=200, ge=1, le=1000)
@@ -75,7 +81,7 @@ class Settings(ServiceSettings):
     coverage_lag: float = Field(default=1.0, ge=0)
     """How late Twilio's list may show a text: so much older than its list is what counts as listed."""
 
-    @field_validator("session_address", mode="before")
+    @field_validator("session_address", "status_ages", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return split_list(value)
@@ -85,6 +91,13 @@ class Settings(ServiceSettings):
     def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError("name at least one host:port")
+        return value
+
+    @field_validator("status_ages")
+    @classmethod
+    def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(age >= next_age for age, next_age in pairwise(value)):
+            raise ValueError("write rising ages in seconds, for example 900, 3600")
         return value
 
     @field_validator("callback_url", "twilio_url")

@@ -32,7 +32,7 @@ from parley_simulator.settings import Settings as SimulatorSettings
 from parley_simulator.simulator import Simulator
 
 OURS, THEIRS, TOKEN = "+15550001111", "+15550100001", "the-token-of-the-test-account"
-SID = "AC" + "0" * 31 + "1"
+SID, SERVICE = "AC" + "0" * 31 + "1", "MG" + "a" * 32
 LOOK = Look("t", "d", 1, 0.0, OURS, THEIRS, "hello")
 LIMITS = Limits(connect=0.3, read=0.3, total=0.5, requests=4)
 Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -119,13 +119,7 @@ async def test_the_callback_names_the_delivery_and_how_to_repeat(carrier: Twilio
 
 @pytest.mark.parametrize(
     ("fields", "service", "validity"),
-    [
-        ({}, "", ""),
-        ({"scope": "MG" + "a" * 32}, "MG" + "a" * 32, ""),
-        ({"scope": "a scope of our own"}, "", ""),
-        ({"scope": "MG" + "a" * 31}, "", ""),
-        ({"validity": 60}, "", "60"),
-    ],
+    [({}, "", ""), ({"scope": SERVICE}, SERVICE, ""), ({"scope": SERVICE[:-1]}, "", ""), ({"validity": 60}, "", "60")],
 )
 async def test_service_and_validity_are_named_where_there_are_any(
     fields: dict[str, Any], service: str, validity: str
@@ -146,6 +140,7 @@ async def test_service_and_validity_are_named_where_there_are_any(
 
 async def test_a_list_shows_what_a_service_has_no_sender_for_yet(carrier: TwilioCarrier, simulator: Simulator) -> None:
     service = simulator.set_service(ServiceChange(numbers=(OURS,)))
+    simulator.add_fault("stall")
     message = await _sent_by_service(simulator, service.sid)
     listing = await carrier.list_messages(LOOK)
     assert [(listed.sid, listed.sender) for listed in listing.messages] == [(message, "")]
@@ -155,10 +150,8 @@ async def test_a_list_shows_what_a_service_has_no_sender_for_yet(carrier: Twilio
 async def _sent_by_service(simulator: Simulator, service_sid: str) -> str:
     form = {"To": THEIRS, "MessagingServiceSid": service_sid, "Body": "hello"}
     url = f"{simulator.api_url}/2010-04-01/Accounts/{SID}/Messages.json"
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(url, data=form, headers={"Authorization": aiohttp.encode_basic_auth(SID, TOKEN)}) as answer,
-    ):
+    key = {"Authorization": aiohttp.encode_basic_auth(SID, TOKEN)}
+    async with aiohttp.request("POST", url, data=form, headers=key) as answer:
         assert answer.status == 201
         return str((await answer.json())["sid"])
 

@@ -24,6 +24,8 @@ class ApiServer:
         self.objects: dict[tuple[str, str], Body] = {}
         self.events: list[Body] = []
         self.requests: list[tuple[str, str]] = []
+        self.watched: list[str] = []
+        """The paths of the watches that were begun."""
         self.is_mute = False
         """Watches stay open and tell nothing."""
         self.refuses: int | None = None
@@ -75,17 +77,25 @@ class ApiServer:
                 "kind": "PhoneNumberList",
                 "apiVersion": "parley.dev/v1alpha1",
                 "metadata": {"resourceVersion": str(self._version)},
-                "items": list(self.objects.values()),
+                "items": [body for key, body in self.objects.items() if self._is_asked(request, key[0])],
             }
         )
+
+    def _is_asked(self, request: web.Request, namespace: str) -> bool:
+        return request.match_info.get("namespace", namespace) == namespace
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         response, queue = web.StreamResponse(), asyncio.Queue[Body]()
         self._watches.append(queue)
         await response.prepare(request)
+        self.watched.append(request.path)
+        async with self._changed:
+            self._changed.notify_all()
         try:
             while True:
                 event = await queue.get()
+                if not self._is_asked(request, event["object"]["metadata"]["namespace"]):
+                    continue
                 await response.write(json.dumps(event).encode() + b"\n")
         finally:
             self._watches.remove(queue)
@@ -124,31 +134,46 @@ class ApiServer:
         app.add_routes(
             [
                 web.get(f"{API}/phonenumbers", self._list),
+                web.get(f"{API}/namespaces/{{namespace}}/phonenumbers", self._list),
                 web.get(ONE, self._get),
                 web.patch(ONE, self._patch),
                 web.patch(f"{ONE}/status", self._patch),
                 web.post("/api/v1/namespaces/{namespace}/events", self._post_event),
                 web.get("/api/v1/namespaces/{namespace}", _answering({"metadata": {}})),
                 web.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", _answering({"metadata": {}})),
+                web.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _forbid),
                 *(web.get(path, _answering(body)) for path, body in DISCOVERY.items()),
             ]
         )
         return app
 
 
-RESOURCE = {"name": "phonenumbers", "singularName": "phonenumber", "namespaced": True, "kind": "PhoneNumber"}
-GROUP_VERSION = {"groupVersion": "parley.dev/v1alpha1", "version": "v1alpha1"}
+def _group(name: str, version: str) -> Body:
+    one = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [one], "preferredVersion": one}
+
+
+def _kinds(version: str, *names: tuple[str, str]) -> Body:
+    verbs = ["get", "list", "watch", "patch"]
+    kinds = [{"name": plural, "singularName": kind.lower(), "namespaced": True, "kind": kind} for plural, kind in names]
+    return {
+        "kind": "APIResourceList",
+        "groupVersion": version,
+        "resources": [{**kind, "verbs": verbs} for kind in kinds],
+    }
+
+
 DISCOVERY: dict[str, Body] = {
-    "/api": {"kind": "APIVersions", "versions": []},
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/api/v1": _kinds("v1", ("namespaces", "Namespace"), ("events", "Event")),
     "/apis": {
         "kind": "APIGroupList",
-        "groups": [{"name": "parley.dev", "versions": [GROUP_VERSION], "preferredVersion": GROUP_VERSION}],
+        "groups": [_group("parley.dev", "v1alpha1"), _group("apiextensions.k8s.io", "v1")],
     },
-    API: {
-        "kind": "APIResourceList",
-        "groupVersion": "parley.dev/v1alpha1",
-        "resources": [{**RESOURCE, "verbs": ["list", "watch", "patch", "get"]}],
-    },
+    "/apis/apiextensions.k8s.io/v1": _kinds(
+        "apiextensions.k8s.io/v1", ("customresourcedefinitions", "CustomResourceDefinition")
+    ),
+    API: _kinds("parley.dev/v1alpha1", ("phonenumbers", "PhoneNumber")),
 }
 
 
@@ -157,6 +182,10 @@ def _answering(body: Body) -> Any:
         return web.json_response(body)
 
     return answer
+
+
+async def _forbid(_: web.Request) -> web.Response:
+    return web.json_response({"kind": "Status", "code": 403}, status=403)
 
 
 def _merged(known: Any, patch: Any) -> Any:

@@ -50,3 +50,10 @@ class Numbers(number_service_pb2_grpc.NumberServiceServicer):
     def register(self, server: grpc.aio.Server) -> list[str]:
         number_service_pb2_grpc.add_NumberServiceServicer_to_server(self, server)
         return ["parley.session.v1.NumberService"]
+
+    async def GetNumber(
+        self, request: number_service_pb2.GetNumberRequest, context: Context
+    ) -> number_service_pb2.GetNumberResponse:
+        if request.number not in self.kept:
+            raise NotFound("no such number", reason="NUMBER_NOT_FOUND")
+        return number_service_pb2.GetNumberResponse(number=self.kept[request.number])

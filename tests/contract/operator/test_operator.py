@@ -109,6 +109,7 @@ async def test_a_resource_gets_a_number_and_gives_it_up(
         assert [call.operation for call in twilio.calls("numbers.create")] == ["numbers.create"]
         await cluster.wait_for("support", lambda _: {"Bought", "Ready"} <= {one["reason"] for one in cluster.events})
         assert await health(operator) == await health(operator, "/health/ready") == 200
+        assert body["metadata"]["finalizers"] == ["parley.dev/phone-number"]
         await cluster.delete("support")
         await cluster.wait_for("support", lambda body: body is None)
     assert twilio.world.numbers.find(phone_number) is None
@@ -149,20 +150,31 @@ async def test_a_permission_that_is_gone_is_noticed(start: Start, cluster: ApiSe
                 await asyncio.sleep(0.05)
 
 
+async def test_other_namespaces_are_none_of_our_business(start: Start, cluster: ApiServer, twilio: Simulator) -> None:
+    async with start(namespaces=("shop", "clinic"), list_interval=1000.0):
+        await cluster.wait_for("none", lambda _: len(cluster.watched) >= 2)
+        await cluster.apply("support", SPEC, "elsewhere")
+        await cluster.apply("support", SPEC, "clinic")
+        await cluster.wait_for("support", is_ready, "clinic")
+    assert "conditions" not in cluster.objects["elsewhere", "support"]["status"]
+    assert len(twilio.calls("numbers.create")) == 1
+
+
 async def test_many_resources_cost_a_few_calls_after_a_cold_start(
     start: Start, cluster: ApiServer, twilio: Simulator
 ) -> None:
     async with start():
-        for index in range(60):
+        for index in range(30):
             await cluster.apply(f"number-{index}", SPEC)
-        for index in range(60):
+        for index in range(30):
             await cluster.wait_for(f"number-{index}", is_ready)
-    assert len(twilio.calls("numbers.create")) == 60
+    assert len(twilio.calls("numbers.create")) == 30
     before, written = len(twilio.calls()), len(cluster.requests)
     async with start() as operator:
         async with asyncio.timeout(30):
-            while sum(method == "GET" and "number-" in path for method, path in cluster.requests[written:]) < 60:
+            while sum(method == "GET" and "number-" in path for method, path in cluster.requests[written:]) < 30:
                 await asyncio.sleep(0.05)
         assert await health(operator) == 200
-    assert len(twilio.calls()) - before <= 4
+        assert await health(operator, "/health/ready") == 200
+    assert len(twilio.calls()) - before <= 4  # the numbers, and the messaging services
     assert not any(method == "PATCH" for method, _ in cluster.requests[written:])

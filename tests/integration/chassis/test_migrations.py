@@ -3,7 +3,7 @@
 import asyncio
 import textwrap
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psycopg
@@ -19,6 +19,9 @@ from parley_chassis.postgres.roles import ensure_roles
 
 CREATE_TURNS = "op.execute('CREATE TABLE turns (id bigint PRIMARY KEY)')"
 ADD_STATE = "op.execute('ALTER TABLE turns ADD state text')"
+ADD_OWNER = "op.execute('ALTER TABLE turns ADD owner text')"
+DROP_STATE = "op.execute('ALTER TABLE turns DROP state')"
+DROP_NOTHING = "op.execute('SELECT 1')"
 Package = Callable[..., str]
 
 
@@ -38,23 +41,29 @@ def url(postgres: EmbeddedPostgres, empty_database: str) -> str:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
-    """Makes a package whose migrations 0001, 0002... each have one of the given bodies."""
+    """Makes a package whose migrations 0001, 0002... each have one of the given bodies.
+
+    `oldest_code` is what the migrations of these numbers say of older code.
+    """
     monkeypatch.syspath_prepend(tmp_path)
 
-    def make(*bodies: str) -> str:
+    def make(*bodies: str, oldest_code: Mapping[int, str] = {}) -> str:
         name = f"service_{uuid.uuid4().hex}"
         versions = tmp_path / name / "migrations" / "versions"
         versions.mkdir(parents=True)
         for number, body in enumerate(bodies, start=1):
-            write_migration(versions, number, body)
+            write_migration(versions, number, body, oldest_code=oldest_code.get(number))
         return f"{name}.migrations"
 
     return make
 
 
-def write_migration(versions: Path, number: int, body: str, after: str | None = None) -> None:
+def write_migration(
+    versions: Path, number: int, body: str, after: str | None = None, oldest_code: str | None = None
+) -> None:
     previous = after or (f"{number - 1:04d}" if number > 1 else None)
-    head = f"from alembic import op\n\nrevision = '{number:04d}'\ndown_revision = {previous!r}\n\n\ndef upgrade():\n"
+    head = f"from alembic import op\n\nrevision = '{number:04d}'\ndown_revision = {previous!r}\n"
+    head += (f"oldest_code = {oldest_code!r}\n" if oldest_code else "") + "\n\ndef upgrade():\n"
     (versions / f"{number:04d}_step.py").write_text(head + textwrap.indent(body, "    ") + "\n")
 
 
@@ -155,7 +164,7 @@ async def test_a_migration_does_not_queue_behind_a_busy_table(
     await migrate(url, name, "session")
 
 
-async def test_check_accepts_only_the_revision_that_the_code_needs(url: str, package: Package, tmp_path: Path) -> None:
+async def test_check_wants_the_migrations_that_the_code_needs(url: str, package: Package, tmp_path: Path) -> None:
     name = package(CREATE_TURNS)
     with pytest.raises(MigrationError, match="at revision none and the code needs 0001: run the migrations"):
         await check(url, name, "session")
@@ -166,14 +175,64 @@ async def test_check_accepts_only_the_revision_that_the_code_needs(url: str, pac
         await check(url, name, "session")
 
 
-async def test_a_database_ahead_of_the_code_is_refused_and_left_alone(url: str, package: Package) -> None:
-    await migrate(url, package(CREATE_TURNS, ADD_STATE), "session")
+async def test_the_code_before_runs_beside_the_new_one_and_changes_nothing(url: str, package: Package) -> None:
     older = package(CREATE_TURNS)
+    await migrate(url, older, "session")
+    await migrate(url, package(CREATE_TURNS, ADD_STATE, ADD_OWNER), "session")
 
+    await check(url, older, "session")
+    await migrate(url, older, "session")
+    assert await current(url, "session") == "0003"
+    assert await rows(url, "SELECT id, state, owner FROM session.turns") == []
+
+
+@pytest.mark.parametrize(("code", "may_run"), [(1, False), (2, True), (3, True)])
+async def test_a_migration_that_takes_something_away_says_whose_code_may_run(
+    code: int, may_run: bool, url: str, package: Package
+) -> None:
+    steps = (CREATE_TURNS, ADD_STATE, DROP_STATE, ADD_OWNER)
+    await migrate(url, package(*steps, oldest_code={3: "0002"}), "session")
+
+    older = package(*steps[:code])
     for attempt in (check, migrate):
-        with pytest.raises(MigrationError, match="at revision 0002, which this version of the code does not know"):
+        if may_run:
             await attempt(url, older, "session")
+            continue
+        with pytest.raises(MigrationError, match="at revision 0004, which this version of the code does not know"):
+            await attempt(url, older, "session")
+    assert await current(url, "session") == "0004"
+
+
+async def test_what_older_code_may_run_is_known_before_it_asks(url: str, package: Package, tmp_path: Path) -> None:
+    """It is told with each migration: also one that was applied by code that told nothing yet."""
+    name = package(CREATE_TURNS, DROP_NOTHING, oldest_code={2: "0002"})
+    await migrate(url, name, "session")
+    await rows(url, "COMMENT ON TABLE session.alembic_version IS NULL")
+    await migrate(url, name, "session")
+    assert not await _is_refused(url, name)
+    write_migration(versions_of(tmp_path, name), 3, ADD_STATE)
+    await migrate(url, name, "session")
+    assert await _is_refused(url, package(CREATE_TURNS))
+    assert not await _is_refused(url, package(CREATE_TURNS, DROP_NOTHING))
+
+
+@pytest.mark.parametrize("said", ["NULL", "'anything'", "'0003'"])
+async def test_a_database_ahead_of_the_code_is_refused_unless_it_says_otherwise(
+    said: str, url: str, package: Package
+) -> None:
+    await migrate(url, package(CREATE_TURNS, ADD_STATE), "session")
+    await rows(url, f"COMMENT ON TABLE session.alembic_version IS {said}")
+
+    assert await _is_refused(url, package(CREATE_TURNS))
     assert await current(url, "session") == "0002"
+
+
+async def _is_refused(url: str, package: str) -> bool:
+    try:
+        await check(url, package, "session")
+    except MigrationError:
+        return True
+    return False
 
 
 async def test_two_newest_migrations_are_refused_by_name(url: str, package: Package, tmp_path: Path) -> None:

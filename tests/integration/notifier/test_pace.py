@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 
@@ -45,6 +46,20 @@ async def test_processes_share_a_senders_pace(
         await process.submit(*(new_thread().text() for _ in range(3)))
     assert len(one.claimed) + len(other.claimed) == 1
     assert await rows.one("SELECT count(*) FROM notifier.deliveries WHERE due_time > now() + interval '50 s'") == 11
+
+
+async def test_two_batches_at_once_do_not_take_the_same_turn(
+    one: Process, other: Process, new_thread: Callable[[], Thread]
+) -> None:
+    await set_pace(one, SLOW)
+    async with one.store.paused():
+        first = asyncio.create_task(one.submit(new_thread().text()))
+        await one.store.decided.wait()
+        await other.submit(new_thread().text())
+        assert other.claimed == []
+    await first
+    await other.tend()
+    assert (len(one.claimed), len(other.claimed)) == (1, 0)
 
 
 async def test_other_senders_are_not_held_back(one: Process, new_thread: Callable[[], Thread]) -> None:
@@ -121,3 +136,12 @@ async def test_a_refused_account_is_tried_with_one_text_at_a_time(
     for (_, ended), (began, _) in pairwise(refused):
         assert began - ended >= FAST["pause"] * 0.9
     assert len(simulator.messages()) == 12
+
+
+async def test_while_the_account_is_refused_nobody_looks_at_what_waits(
+    one: Process, thread: Thread, rows: Rows
+) -> None:
+    one.claims.refuse_account(20003)
+    await one.submit(thread.text())
+    assert one.claimed == []
+    assert await rows.one("SELECT count(*) = 1 FROM notifier.lanes WHERE wake_time > now() + interval '40 s'")

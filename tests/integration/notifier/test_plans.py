@@ -20,10 +20,15 @@ from parley_chassis.postgres.queries import load_queries
 from parley_notifier.adapters.postgres import rows as row_format
 from parley_notifier.adapters.postgres.rows import dump
 from parley_notifier.domain.lane import WINDOW
+from parley_notifier.domain.polls import ENDS
 from tests.databases import FreshDatabase, fresh_database
 from tests.integration.notifier.conftest import Connection
 
-QUERIES = load_queries("parley_notifier.adapters.postgres")
+QUERIES = {
+    name: statement
+    for file in ("queries.sql", "polls.sql")
+    for name, statement in load_queries("parley_notifier.adapters.postgres", file).items()
+}
 BIG = {"lanes", "deliveries", "attempts", "reports", "opt_outs"}
 LANES, DUE = 20_000, 100
 BATCH = 20
@@ -195,6 +200,7 @@ CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "lock_senders": ((SENDERS,), {"senders_pkey"}),
     "write_senders": ((dump({"sender": sender, "next_time": 1.7e9} for sender in SENDERS),), {"senders_pkey"}),
     "wake_senders": ((10,), {"lanes_asleep"}),
+    "read_unreported": ((identity(2, 50_000), identity(2, 150_000), 500, list(ENDS), 200), {KEY}),
 }
 
 

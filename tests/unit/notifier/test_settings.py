@@ -48,6 +48,8 @@ def test_good_settings_are_taken() -> None:
         ("timeout_poll", 0, "PARLEY_NOTIFIER_TIMEOUT_POLL"),
         ("list_interval", 0, "PARLEY_NOTIFIER_LIST_INTERVAL"),
         ("coverage_lag", -1, "PARLEY_NOTIFIER_COVERAGE_LAG"),
+        ("status_ages", "3600, 900", "write rising ages"),
+        ("status_ages", "0", "PARLEY_NOTIFIER_STATUS_AGES"),
     ],
 )
 def test_a_bad_value_is_named(field: str, value: Any, words: str) -> None:

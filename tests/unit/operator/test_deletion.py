@@ -183,3 +183,15 @@ async def test_a_paused_resource_is_not_even_deleted() -> None:
     assert KEY in world.cluster.resources
     assert world.condition("Ready") == ("True", "Paused")
     assert len(world.register.numbers) == 1
+
+
+async def test_a_deletion_waits_for_a_purchase_that_a_dead_process_may_have_under_way() -> None:
+    world = World(fates=["done", "done", "killed-before"])  # finalizer, choice, purchase
+    await world.live()
+    world.cluster.delete()
+    assert await world.live()
+    assert KEY in world.cluster.resources
+    world.twilio.own(world.resource.status.chosen_number, friendly_name=world.resource.friendly_name)
+    await world.settle()
+    assert KEY not in world.cluster.resources
+    assert world.reasons[-1] == "Retained"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley_operator.domain.facts import Offer
+from parley_operator.domain.resource import Status
 from tests.unit.operator.world import KEY, SPEC, START, TERMS, World
 
 FATES = ("killed-before", "killed-after", "lost", "busy", "unreachable", "done")
@@ -183,3 +184,31 @@ async def test_nothing_for_sale_is_reported_with_what_to_change() -> None:
     await world.settle(rounds=3)
     assert world.condition("Ready") == ("False", "NoneAvailable")
     assert "spec.contains" in world.resource.status.conditions["Ready"].message
+
+
+async def test_offers_that_others_have_chosen_are_left_to_them() -> None:
+    world, other = World(), ("shop", "sales")
+    first = world.twilio.for_sale[0].phone_number
+    world.add(other, SPEC, status=Status(chosen_number=first, chosen_time=START))
+    await world.settle()
+    assert world.twilio.bought == ["+447900000001"]
+    world.twilio.for_sale = [Offer(first)]
+    world.add(("shop", "night"), SPEC)
+    assert await world.live(("shop", "night")) == 5.0
+    assert world.condition("Provisioned", ("shop", "night")) == ("Unknown", "NoneAvailable")
+
+
+async def test_a_purchase_of_unknown_outcome_is_looked_up_at_twilio_before_it_is_tried_again() -> None:
+    """What is remembered of Twilio's list is of no use for that."""
+    world = World(fates=["done", "done", "lost"])  # finalizer, choice, purchase
+    world.start(age=1000.0)
+    await world.settle()
+    assert world.twilio.purchases == 1
+    assert world.condition("Ready") == ("True", "Ready")
+
+
+async def test_a_purchase_that_was_not_answered_is_found_at_once() -> None:
+    world = World(fates=["done", "done", "killed-before", "lost"])  # finalizer, choice, purchase, purchase
+    await world.live()
+    await world.live()
+    assert world.resource.status.phone_number == world.twilio.bought[0]

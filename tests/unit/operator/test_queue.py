@@ -13,6 +13,10 @@ from parley_operator.workers.reconcile_numbers import ReconcileNumbers
 A, B = ("shop", "a"), ("shop", "b")
 
 
+def there(key: Key) -> bool:
+    return True
+
+
 @pytest.fixture
 def ready() -> asyncio.Event:
     event = asyncio.Event()
@@ -39,7 +43,7 @@ async def test_a_resource_that_changes_while_it_is_worked_on_is_worked_on_again_
             done.set()
         return None
 
-    queue = ReconcileNumbers(work, resync=1000.0)
+    queue = ReconcileNumbers(work, 1000.0, there)
     async with queue.running(4, ready):
         queue.ask(A)
         await begun.wait()
@@ -59,7 +63,7 @@ async def test_nothing_is_worked_on_before_all_resources_are_known() -> None:
         worked.set()
         return None
 
-    queue = ReconcileNumbers(work, resync=1000.0)
+    queue = ReconcileNumbers(work, 1000.0, there)
     async with queue.running(2, ready):
         queue.ask(A)
         await asyncio.sleep(0.01)
@@ -80,7 +84,7 @@ async def test_a_failure_holds_up_nobody_else_and_is_tried_again(ready: asyncio.
             raise RuntimeError
         return None
 
-    queue = ReconcileNumbers(work, resync=1000.0)
+    queue = ReconcileNumbers(work, 1000.0, there)
     async with queue.running(1, ready):
         queue.ask(A)
         queue.ask(B)
@@ -99,7 +103,7 @@ async def test_a_resource_is_looked_at_again_at_the_resync(ready: asyncio.Event)
             thrice.set()
         return None
 
-    queue = ReconcileNumbers(work, resync=0.01)
+    queue = ReconcileNumbers(work, 0.01, there)
     async with queue.running(1, ready):
         queue.ask(A)
         async with asyncio.timeout(10):
@@ -116,8 +120,27 @@ async def test_what_is_under_work_is_finished_when_the_operator_stops(ready: asy
         finished = True
         return None
 
-    queue = ReconcileNumbers(work, resync=1000.0)
+    queue = ReconcileNumbers(work, 1000.0, there)
     async with queue.running(3, ready):
         queue.ask(A)
         await begun.wait()
     assert finished
+
+
+async def test_a_resource_that_is_gone_is_due_no_more(ready: asyncio.Event) -> None:
+    seen: Counter[Key] = Counter()
+    often = asyncio.Event()
+
+    async def work(key: Key) -> float | None:
+        seen[key] += 1
+        if seen[B] == 5:
+            often.set()
+        return None
+
+    queue = ReconcileNumbers(work, 0.01, lambda key: key == B)
+    async with queue.running(1, ready):
+        queue.ask(A)
+        queue.ask(B)
+        async with asyncio.timeout(10):
+            await often.wait()
+    assert seen[A] == 1

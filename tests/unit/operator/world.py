@@ -83,6 +83,8 @@ class MemoryTwilio:
         self.bought: list[str] = []
         self.released: list[str] = []
         self.calls = 0
+        self.purchases = 0
+        """Requests to buy."""
         self.outage = False
 
     def own(self, phone_number: str, **fields: object) -> OwnedNumber:
@@ -117,6 +119,7 @@ class MemoryTwilio:
 
     async def buy(self, buy: Buy) -> OwnedNumber:
         self._called()
+        self.purchases += 1
         fate = meet(self.fates)
         offer = next((one for one in self.for_sale if one.phone_number == buy.phone_number), None)
         if offer is None or buy.phone_number in self.stolen:
@@ -315,12 +318,12 @@ class World:
         resource = Resource(namespace, name, uid, "", 1, created, spec)
         self.cluster.put(replace(resource, **fields))  # type: ignore[arg-type]
 
-    def start(self) -> None:
-        """A new process, which remembers nothing."""
+    def start(self, age: float = 0.0) -> None:
+        """A new process, which remembers nothing; and lists for `age` seconds from then on."""
         self.known, tell = KnownResources(), TellEvents(self.cluster)
         for resource in self.cluster.resources.values():
             self.known.note(resource)
-        accounts, register = ObservedAccounts(self.accounts, 0.0), ObservedRegister(self.register, 0.0)
+        accounts, register = ObservedAccounts(self.accounts, age), ObservedRegister(self.register, age)
         gather = GatherFacts(self.cluster, accounts, register, self.known, self.terms, self.clock)
         apply = ApplyStep(self.cluster, accounts, register, self.known, tell, self.clock)
         self.reconcile = ReconcileNumber(self.cluster, self.known, gather, apply, tell)

@@ -60,11 +60,16 @@ def stamped(found: Iterable[Condition], before: Conditions, generation: int, now
 
 
 def transitions(before: Conditions, after: Conditions) -> list[Condition]:
-    """Those of `after` that say something else than before; not what was never said to be otherwise than Unknown."""
-    changed = []
-    for name, condition in after.items():
-        old = before.get(name)
-        is_first_unknown = old is None and condition.status == UNKNOWN
-        if not is_first_unknown and (old is None or old.says != condition.says):
-            changed.append(condition)
-    return changed
+    """What is news to people: that Ready changed, and which condition is False now, each once.
+
+    A Ready that only repeats another condition is none.
+    """
+    causes = {condition.reason for name, condition in after.items() if name != READY}
+    changed = [
+        condition for name, condition in after.items() if name not in before or before[name].says != condition.says
+    ]
+    return [
+        condition
+        for condition in changed
+        if (condition.reason not in causes if condition.type == READY else condition.status == FALSE)
+    ]

@@ -51,7 +51,7 @@ def _undo(facts: Facts, number: OwnedNumber | None) -> Step | None:
     if facts.registration is not None:
         return None if Deregister in facts.failures else Deregister(facts.resource.status.phone_number)
     if number is None:
-        return RemoveFinalizer("NumberGone", "The account does not have the number any more.")
+        return RemoveFinalizer("NothingHeld", "The account does not have the number any more.")
     if keeps := why_kept(facts, number):
         return RemoveFinalizer("Retained", f"The number stays in the Twilio account: {keeps}.")
     if facts.service is not None:

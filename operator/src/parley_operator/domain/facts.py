@@ -72,7 +72,6 @@ class Terms:
     dry_run: bool = False
     settle: float = 60.0
     """So long after an unclear purchase Twilio's list is believed when it does not show the number."""
-    resync: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,8 @@ class Facts:
     looked: bool = False
     """Whether these three were asked from Twilio itself, after the last step that could have changed them."""
     offers: tuple[Offer, ...] | None = None
+    searches: int = 0
+    """Searches in this run."""
     excluded: frozenset[str] = frozenset()
     """Phone numbers that were refused in this run, and those that other resources hold."""
     tries: int = 0

@@ -9,14 +9,17 @@ from __future__ import annotations
 from parley_operator.domain.conditions import PROVISIONED
 from parley_operator.domain.countries import ONE_WAY
 from parley_operator.domain.facts import Facts, Offer, OwnedNumber
-from parley_operator.domain.failures import ADDRESS, BUNDLE, HOURLY, LATER, Failure, Kind
+from parley_operator.domain.failures import ADDRESS, BUNDLE, HOURLY, LATER, SOON, Failure, Kind
 from parley_operator.domain.finding import Finding, fails, holds, open_question, stopped_by
 from parley_operator.domain.resource import ADOPTED, BOUGHT
 from parley_operator.domain.steps import AddFinalizer, Buy, Choose, Deregister, ForgetChoice, Hold, Look, Search, Step
 
 APPROVED = ("twilio-approved", "provisionally-approved")
-TRIES = 5
-"""Numbers that are tried in one run when others are quicker."""
+TRIES, SEARCHES = 5, 3
+"""Numbers that are tried, and lists of them, in one run when others are quicker."""
+CROWDED = Failure(
+    Kind.TRANSIENT, "NoneAvailable", "Other resources have chosen what Twilio offers now. It is asked again.", SOON
+)
 
 
 def provision(facts: Facts) -> Finding:
@@ -82,13 +85,14 @@ def _adoption(facts: Facts, number: OwnedNumber) -> Step:
 
 def _carry_out(facts: Facts, chosen: str) -> Finding:
     """The chosen number was perhaps bought already, by us or by somebody else."""
-    if not facts.looked:
+    failure = facts.failures.get(Buy)
+    is_fresh = facts.is_first_attempt and failure is None
+    if not facts.looked and not is_fresh:
         return _underway(Look())
     is_fixed = chosen == facts.resource.spec.phone_number
     if facts.wanted is not None:
         # The account's, but not named for us: somebody else's, unless the owner of the resource says that it is meant.
         return _underway(_adoption(facts, facts.wanted) if is_fixed and not facts.rival else ForgetChoice(chosen))
-    failure = facts.failures.get(Buy)
     if failure is None:
         return _underway(_purchase(facts, chosen)) if not facts.terms.dry_run else _dry(facts)
     if failure.kind is Kind.MARKET and not (facts.is_first_attempt or _settled(facts)):
@@ -117,15 +121,19 @@ def _choose(facts: Facts) -> Finding:
     if (stop := _refused(facts) or _hindrance(facts)) is not None:
         return stop
     spec = facts.resource.spec
+    search = Search(spec.country, spec.type, spec.area_code, spec.contains)
     failure = facts.failures.get(Search)
     if failure is not None:
         return _not_offered(facts, failure) if failure.kind is Kind.GONE else stopped_by(facts, PROVISIONED, failure)
     if facts.offers is None:
-        return _underway(Search(spec.country, spec.type, spec.area_code, spec.contains))
+        return _underway(search)
     left = [offer for offer in facts.offers if offer.phone_number not in facts.excluded]
     usable = [offer for offer in left if offer.address == "none" or spec.address_sid]
     if usable:
         return _underway(Choose(usable[0].phone_number))
+    if facts.offers and not left:
+        # Others were quicker: there may be more where these came from.
+        return _underway(search) if facts.searches < SEARCHES else stopped_by(facts, PROVISIONED, CROWDED)
     return _no_offer(facts, left)
 
 

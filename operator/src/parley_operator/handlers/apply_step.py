@@ -74,7 +74,6 @@ class ApplyStep:
             if isinstance(step, Buy):
                 # Whatever it said, the number may be ours.
                 run.looked = False
-                run.chose = run.chose and failure.kind is not Kind.OPEN
             if failure.kind is Kind.GONE and isinstance(step, Configure):
                 self._account(run).note_gone(step.sid)
         else:
@@ -87,7 +86,8 @@ class ApplyStep:
             case Look():
                 run.looked = True
             case Search():
-                run.offers = await self._account(run).offers(step)
+                run.offers = await self._account(run).offers(step, anew=run.searches > 0)
+                run.searches += 1
             case Choose():
                 await self._choose(step, facts, run)
             case ForgetChoice():

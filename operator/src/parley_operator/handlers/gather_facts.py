@@ -26,6 +26,7 @@ class Run:
     chose: bool = False
     """Whether the chosen number was chosen in this run."""
     offers: tuple[Offer, ...] | None = None
+    searches: int = 0
     refused: set[str] = field(default_factory=set, repr=False)
     failures: dict[type[Step], Failure] = field(default_factory=dict)
 
@@ -75,6 +76,7 @@ class GatherFacts:
             now=self._clock(),
             looked=run.looked,
             offers=run.offers,
+            searches=run.searches,
             tries=len(run.refused),
             is_first_attempt=run.chose,
             failures=dict(run.failures),

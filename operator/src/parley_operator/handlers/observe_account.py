@@ -91,12 +91,12 @@ class ObservedAccount:
             self._campaigns[service_sid] = Remembered(lambda: self.account.fetch_campaign(service_sid), self._age)
         return await self._campaigns[service_sid].get()
 
-    async def offers(self, search: Search) -> tuple[Offer, ...]:
-        """What was not taken yet of what was found; when that is used up, what is found now."""
+    async def offers(self, search: Search, *, anew: bool) -> tuple[Offer, ...]:
+        """What was not taken yet of what was found; when that is used up, or `anew`, what is found now."""
         remembered = self._offers.get(search)
         if remembered is None:
             remembered = self._offers[search] = Remembered(lambda: self._search(search), self._age)
-        if not await remembered.get():
+        if anew or not await remembered.get():
             remembered.forget()
         return tuple(await remembered.get())
 

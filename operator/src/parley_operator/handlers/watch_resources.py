@@ -15,7 +15,7 @@ from typing import Any
 
 import kopf
 
-from parley_operator.domain.resource import FINALIZER, GROUP, PLURAL, VERSION
+from parley_operator.domain.resource import GROUP, PLURAL, VERSION
 from parley_operator.ports import ClusterAccess
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ async def _operator(
     tell: Callable[[Mapping[str, Any], bool], None],
     stop: threading.Event,
 ) -> None:
-    registry, settings = _registry(access, tell), _settings()
+    registry, settings = _registry(access, tell), _settings(namespaces)
     await kopf.operator(
         registry=registry,
         settings=settings,
@@ -95,13 +95,15 @@ def _registry(access: ClusterAccess, tell: Callable[[Mapping[str, Any], bool], N
     return registry
 
 
-def _settings() -> kopf.OperatorSettings:
+def _settings(namespaces: Sequence[str]) -> kopf.OperatorSettings:
+    """kopf's finalizer keeps its own name: with handlers that need none, kopf takes the one of that name away."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
-    settings.persistence.finalizer = FINALIZER
     settings.watching.server_timeout = SERVER_TIMEOUT
     settings.watching.client_timeout = CLIENT_TIMEOUT
     settings.watching.connect_timeout = CONNECT_TIMEOUT
+    # Who looks after some namespaces may not be allowed to watch the CRDs; one that comes later is found by the list.
+    settings.scanning.disabled = bool(namespaces)
     settings.networking.error_backoffs = PAUSES
     settings.process.ultimate_exiting_timeout = None
     return settings

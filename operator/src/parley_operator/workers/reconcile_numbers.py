@@ -26,9 +26,10 @@ GRACE = 30.0
 
 
 class ReconcileNumbers:
-    """`work` returns the seconds until a resource is due again, or None for `resync`."""
+    """`work` returns the seconds until a resource is due again, None for `resync`; one that is gone is due no more."""
 
-    def __init__(self, work: Work, resync: float) -> None:
+    def __init__(self, work: Work, resync: float, is_there: Callable[[Key], bool]) -> None:
+        self._is_there = is_there
         self._work = work
         self._resync = resync
         self._due: dict[Key, float] = {}
@@ -47,10 +48,6 @@ class ReconcileNumbers:
             self._changed.add(key)
         else:
             self._plan(key, 0.0)
-
-    def forget(self, key: Key) -> None:
-        self._due.pop(key, None)
-        self._backoff.pop(key, None)
 
     @asynccontextmanager
     async def running(self, workers: int, ready: asyncio.Event) -> AsyncIterator[None]:
@@ -80,7 +77,10 @@ class ReconcileNumbers:
             if key in self._changed:
                 self._changed.discard(key)
                 pause = min(pause, FIRST_BACKOFF if key in self._backoff else 0.0)
-            self._plan(key, pause)
+            if self._is_there(key):
+                self._plan(key, pause)
+            else:
+                self._backoff.pop(key, None)
 
     async def _alone(self, key: Key) -> float:
         task = asyncio.current_task()
@@ -124,7 +124,7 @@ class ReconcileNumbers:
         now = time.monotonic()
         while self._heap and self._heap[0][0] <= now:
             due, _, key = heapq.heappop(self._heap)
-            if self._due.get(key) == due and key not in self._working:
+            if self._due.get(key) == due:
                 del self._due[key]
                 return key
         return None

@@ -3,8 +3,8 @@
     parley_x/adapters/postgres/migrations/versions/0001_….py     `upgrade()` speaks to `from alembic import op`
 
 Each migration is a transaction of its own and finds the service's schema first in its search path. The version is
-kept in `<schema>.alembic_version`. Nothing is ever downgraded. The code before runs beside the new one on the new schema:
-a migration that takes something from it says `oldest_code = "<revision>"`, the newest one of the oldest code that may run.
+kept in `<schema>.alembic_version`. Nothing is ever downgraded. Older code runs beside newer code on the newer schema: a
+migration that takes something from it says `oldest_code = "0003"`, the head of the oldest code that may still run.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ async def current(url: str, schema: str) -> str | None:
 
 
 async def check(url: str, package: str, schema: str) -> None:
-    """Raises MigrationError, with the fix, unless the code of `package` can run on `schema`: it is where that code needs
-    it, or a newer version has migrated it and left in place what that code needs."""
+    """Raises MigrationError, with the fix, unless the code of `package` can run on `schema`.
+
+    It can where the schema is exactly as the code needs it, and where newer code has left in place what it needs.
+    """
     await asyncio.to_thread(_check, url, package, schema)
 
 

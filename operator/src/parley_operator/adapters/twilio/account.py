@@ -22,7 +22,7 @@ from parley_operator.domain.steps import Buy, Search
 from parley_operator.errors import Refused
 
 PAGE = 1000
-OFFERS = 30
+OFFERS = 50
 KINDS = {"local": "Local", "mobile": "Mobile", "tollFree": "TollFree"}
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # Before these no byte of a request was written: they arise while a connection is made.

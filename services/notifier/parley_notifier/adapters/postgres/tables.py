@@ -117,3 +117,12 @@ coverage = Table(
     Column("owner", Text(collation="C"), nullable=False),
     Column("lease_until", Time, nullable=False),
 )
+
+polls = Table(
+    "polls",
+    metadata,
+    Column("age_seconds", Double, primary_key=True),
+    Column("polled_id", Id),
+    Column("owner", Text(collation="C"), nullable=False),
+    Column("lease_until", Time, nullable=False),
+)

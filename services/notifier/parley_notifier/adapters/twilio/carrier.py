@@ -18,6 +18,7 @@ from parley_notifier.adapters.twilio.http_client import HttpClient
 from parley_notifier.domain.coverage import InboundPage, InboundText
 from parley_notifier.domain.facts import Claim
 from parley_notifier.domain.outcomes import Answer
+from parley_notifier.domain.polls import Standing
 from parley_notifier.domain.segments import comparable
 from parley_notifier.domain.settlement import TRIAL_PREFIX, Listed, Listing, Look
 from parley_notifier.errors import CarrierUnavailable
@@ -77,7 +78,7 @@ async def twilio_carrier(account: Account, limits: Limits) -> AsyncIterator[Twil
 
 
 class TwilioCarrier:
-    """The ports Carrier, Inbox and SentList."""
+    """The ports Carrier, Inbox, SentList and StatusSource."""
 
     def __init__(self, client: Client, account: Account) -> None:
         self._client = client
@@ -136,6 +137,23 @@ class TwilioCarrier:
             )
         except (KeyError, TypeError, ValueError):
             raise CarrierUnavailable("the message list was not understood") from None
+
+    async def get_message(self, sid: str) -> Standing | None:
+        if not SID.fullmatch(sid):
+            # A proof may have named anything, and it would become a part of the path.
+            return None
+        try:
+            response = await self._client.request_async("GET", f"{self._messages.removesuffix('.json')}/{sid}.json")
+        except (aiohttp.ClientError, OSError) as error:
+            raise CarrierUnavailable(f"the message was not read ({type(error).__name__})") from None
+        if response.status_code == 404:
+            # It was deleted there.
+            return None
+        body = _json(response)
+        if response.status_code != 200 or not isinstance(body.get("status"), str):
+            raise CarrierUnavailable(f"the message was not read (status {response.status_code})")
+        code = body.get("error_code")
+        return Standing(body["status"], code if isinstance(code, int) else 0)
 
     async def _list(self, url: str, wanted: dict[str, object] | None) -> Mapping[str, Any]:
         try:

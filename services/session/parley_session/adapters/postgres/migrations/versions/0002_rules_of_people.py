@@ -8,6 +8,8 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+# Code of 0001 reads and writes messages.fallback, which is gone, and knows no kind of message.
+oldest_code = "0002"
 
 STATEMENTS = """
 -- How far the clock of people's deadlines has been moved: empty but in tests. No row is ever aged.
