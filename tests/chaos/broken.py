@@ -36,18 +36,21 @@ def rewrite(module: str, path: str, old: str, new: str) -> None:
     setattr(owner, name, scope[name])
 
 
-def rewrite_statement(module: str, name: str, old: str, new: str) -> None:
-    """Replaces `old`, which must be there once, in the statement `name` that `module` loads."""
+def rewrite_statement(module: str, name: str, old: str, new: str, *file: str) -> None:
+    """Replaces `old`, which must be there once, in the statement `name` that `module` loads (from `file`)."""
     loaded = importlib.import_module(module)
     load: Callable[..., Mapping[str, str]] = loaded.load_queries
 
     def load_broken(*arguments: str) -> Mapping[str, str]:
         queries = dict(load(*arguments))
+        if arguments[1:] != file:
+            return queries
         if queries[name].count(old) != 1:
             raise GuardMoved(f"the statement {name} has no longer exactly one `{old}`")
         queries[name] = queries[name].replace(old, new)
         return queries
 
+    load_broken(module.rpartition(".")[0], *file)
     loaded.load_queries = load_broken  # type: ignore[attr-defined]
 
 
@@ -69,7 +72,7 @@ def _turn_fence() -> None:
 
 
 def _delivery_fence() -> None:
-    rewrite(DECISION, "Decision.find", "delivery.attempt == finding.claim.attempt and ", "")
+    rewrite(DECISION, "Decision.find", "self._is_about_the_last(delivery, finding) and ", "")
 
 
 def _lane_order() -> None:
@@ -107,6 +110,11 @@ def _cancel_remembered() -> None:
     rewrite(DECISION, "Decision._cancel", "delivery.canceled = True", "wished = True")
 
 
+def _gate() -> None:
+    closed = "NOT g.closed AND NOT g.recovering AND g.server_start = pg_postmaster_start_time()"
+    rewrite_statement("parley_notifier.adapters.postgres.store", "read_passage", closed, "true", "gate.sql")
+
+
 BROKEN: Mapping[str, tuple[str, Callable[[], None]]] = {
     "dedupe": ("parley_session", _dedupe),
     "turn-fence": ("parley_session", _turn_fence),
@@ -118,6 +126,7 @@ BROKEN: Mapping[str, tuple[str, Callable[[], None]]] = {
     "deadline-rule": ("parley_notifier", _deadline_rule),
     "opt-out-in-the-claim": ("parley_notifier", _opt_out_in_the_claim),
     "cancel-remembered": ("parley_notifier", _cancel_remembered),
+    "gate": ("parley_notifier", _gate),
 }
 """Each control: the service whose processes it breaks, and how."""
 

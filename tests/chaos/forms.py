@@ -70,26 +70,12 @@ QUICK = (
     ("PARLEY_NOTIFIER_LOOK_AFTER", 0.1),
 )
 """Safe as well, and short enough for a frozen sender to be given up while it is frozen."""
-PATIENT = (
-    *QUICK,
-    ("PARLEY_NOTIFIER_LEASE", 2.3),
-    ("PARLEY_NOTIFIER_MARGIN", 1.5),
-    ("PARLEY_NOTIFIER_SEND_TIMEOUT", 1.45),
-    ("PARLEY_NOTIFIER_READ_TIMEOUT", 1.4),
-    ("PARLEY_NOTIFIER_SETTLE", 2.3),
-)
-"""So too, and long enough for the next attempt to be under way when the frozen sender comes back."""
-NOTIFIERS = ("notifier", "notifier-2")
-# Whoever froze is left alone for a while by those who call it, so the other one is frozen next.
-ONE_FREEZES = replace(
-    CALM,
-    kills=0,
-    freezes=4,
-    frozen=NOTIFIERS,
-    slow_links=tuple((f"postgresql for {name}", 0.1) for name in NOTIFIERS),
-)
+AMBUSHES = replace(CALM, kills=0, ambushes=5, freeze=(76.0, 84.0), send_pause=0.5)
+"""Longer than until somebody else has sent the text, and with longer left of the lease than the pause."""
+FEW_CONVERSATIONS = 60
+"""Few enough for a notifier to be caught with a fresh claim and nothing on the wire."""
+REFUSED_FOR_NOW: TwilioFaults = (("rate_limit", {"probability": 1.0}),)
 THROTTLED: TwilioFaults = (("rate_limit", {"probability": 0.3}),)
-SLOW_ANSWERS: TwilioFaults = (("slow", {"probability": 1.0, "seconds": 1.2, "accepted": True}),)
 LATE: TwilioFaults = (("slow", {"probability": 0.15, "seconds": 4.0}),)
 UNHEARD: TwilioFaults = (("cut", {"probability": 0.2}), ("lose_callback", {"probability": 0.8}))
 UNREACHED: TwilioFaults = (("cut", {"probability": 0.4, "accepted": False}),)
@@ -101,24 +87,18 @@ _HARDER: dict[str, Harder] = {
         frozenset({"I1b", "I6"}), replace(CALM, freezes=10, frozen=SESSIONS, freeze=(30.0, 60.0)), BURSTY
     ),
     "delivery-fence": Harder(
-        frozenset({"I3"}),
-        replace(ONE_FREEZES, freeze=(48.0, 64.0), twilio=SLOW_ANSWERS),
-        STEADY,
-        PATIENT,
-        180,
+        frozenset({"I3"}), replace(AMBUSHES, until_next_claim=True), STEADY, QUICK, FEW_CONVERSATIONS
     ),
     "lane-order": Harder(frozenset({"I4"}), replace(CALM, slow_links=(("notifier", 0.45),)), BURSTY),
     "one-in-flight": Harder(frozenset({"I4", "I10", "I11"}), replace(CALM, twilio=THROTTLED), BURSTY),
     "settle": Harder(frozenset({"I3"}), replace(CALM, twilio=LATE)),
     "list": Harder(frozenset({"I3"}), replace(CALM, twilio=UNHEARD)),
-    "deadline-rule": Harder(
+    "deadline-rule": Harder(frozenset({"I3"}), AMBUSHES, STEADY, QUICK, FEW_CONVERSATIONS),
+    "gate": Harder(
         frozenset({"I3"}),
-        replace(
-            ONE_FREEZES, frozen=("notifier",), freeze=(80.0, 90.0), slow_links=(("postgresql for notifier", 0.25),)
-        ),
+        replace(CALM, kills=0, restores=True, twilio=REFUSED_FOR_NOW),
         STEADY,
-        QUICK,
-        180,
+        conversations=FEW_CONVERSATIONS,
     ),
     "opt-out-in-the-claim": Harder(frozenset({"I7"}), replace(CALM, twilio=THROTTLED), STOPPING),
     "cancel-remembered": Harder(frozenset({"I7b"}), replace(CALM, twilio=UNREACHED), replace(STOPPING, starts=1.0)),

@@ -1,11 +1,12 @@
 """Starts a service for the rig: `python -m tests.chaos.launch parley_notifier`.
 
 The service is the product's, with the durations that no setting reaches scaled, what it was told to take back written
-down, and one guard removed if a negative control asks for that.
+down, and its claims signed. If a negative control asks for that, one guard is removed, and sends wait a while.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import json
@@ -16,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from parley_chassis.lifecycle import Wake
 from tests.chaos.broken import break_guard
 from tests.chaos.scale import CONSTANTS
 
@@ -54,6 +56,32 @@ def write_down_cancels(path: str) -> None:
     GrpcNotifier.submit = submit_and_tell  # type: ignore[method-assign]
 
 
+def sign_claims() -> None:
+    """The owner of a claim tells the process, so that the rig can freeze it."""
+    from parley_notifier.handlers.hold_claims import Claims
+
+    prepare = Claims.__init__
+
+    def prepare_signed(self: Claims, slots: int, owner: str, wake: Wake, pause: float = 60.0) -> None:
+        prepare(self, slots, f"{owner}.{os.getpid()}", wake, pause)
+
+    Claims.__init__ = prepare_signed  # type: ignore[method-assign]
+
+
+def pause_before_sends(seconds: float) -> None:
+    """A claim waits for its send, so that a freeze can come between the two. All guards of a send come after that."""
+    from parley_notifier.handlers.send_message import SendMessage
+
+    send: Callable[..., Awaitable[Any]] = SendMessage._send
+
+    @functools.wraps(send)
+    async def send_late(self: SendMessage, claim: Any, claimed: float) -> Any:
+        await asyncio.sleep(seconds)
+        return await send(self, claim, claimed)
+
+    SendMessage._send = send_late  # type: ignore[method-assign]
+
+
 def main() -> None:
     service = sys.argv[1]
     scale_constants(float(os.environ["CHAOS_FACTOR"]), service)
@@ -62,6 +90,10 @@ def main() -> None:
     control = os.environ.get("CHAOS_CONTROL", "")
     if control:
         break_guard(control, service)
+    if service == "parley_notifier":
+        sign_claims()
+        if pause := float(os.environ["CHAOS_SEND_PAUSE"]):
+            pause_before_sends(pause)
     sys.argv = [service, *sys.argv[2:]]
     runpy.run_module(service, run_name="__main__", alter_sys=True)
 

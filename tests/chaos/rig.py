@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,13 +91,16 @@ class Rig:
             await self._back(process)
             self.journal.write("back", target=name)
 
-    async def freeze(self, name: str, seconds: float) -> None:
+    async def freeze(self, name: str, seconds: float, until: Awaitable[None] | None = None) -> None:
+        """For `seconds`, or as long as `until` takes, if that is shorter."""
         async with self._alone(name):
             process = self.services[name]
             process.freeze()
             self.tell("freeze", name, seconds)
             try:
-                await asyncio.sleep(seconds)
+                await asyncio.wait_for(until or asyncio.sleep(seconds), seconds)
+            except TimeoutError:
+                return
             finally:
                 process.thaw()
 
@@ -106,6 +109,15 @@ class Rig:
             await self.postgres.stop_immediately()
             self.tell("kill", "postgresql", pause)
             await asyncio.sleep(pause)
+            await self.postgres.start()
+            self.journal.write("back", target="postgresql")
+
+    async def replace_postgres(self, what: str, change: Callable[[Path], Awaitable[None]]) -> None:
+        """Stops it immediately, and starts it after `change`, which gets the folder of its data."""
+        async with self._alone("postgresql"):
+            await self.postgres.stop_immediately()
+            self.tell(what, "postgresql")
+            await change(self.postgres.data / "cluster")
             await self.postgres.start()
             self.journal.write("back", target="postgresql")
 
@@ -143,8 +155,13 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(folder: Path, scale: Scale, seed: int, control: str = "") -> AsyncIterator[Rig]:
-    """Starts everything, registers the numbers. `folder` takes logs and histories."""
+async def running(
+    folder: Path, scale: Scale, seed: int, control: str = "", send_pause: float = 0.0
+) -> AsyncIterator[Rig]:
+    """Starts everything, registers the numbers. `folder` takes logs and histories.
+
+    `control` is a guard that is removed; `send_pause` is what a notifier waits between a claim and its send.
+    """
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(
             parley_simulator.app.running(
@@ -161,7 +178,7 @@ async def running(folder: Path, scale: Scale, seed: int, control: str = "") -> A
         stack.callback(journal.close)
         rig = Rig(folder, scale, simulator, postgres, _layout(simulator, postgres), journal)
         await _open_links(rig, stack)
-        _describe_services(rig, control)
+        _describe_services(rig, control, send_pause)
         for process in rig.services.values():
             stack.push_async_callback(process.kill)
         await asyncio.gather(*(process.start() for process in rig.services.values()))
@@ -205,7 +222,7 @@ def _socket(postgres: EmbeddedPostgres) -> str:
     return f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}"
 
 
-def _describe_services(rig: Rig, control: str) -> None:
+def _describe_services(rig: Rig, control: str, send_pause: float) -> None:
     layout, links = rig.layout, rig.links
 
     def through(service: str) -> str:
@@ -226,6 +243,7 @@ def _describe_services(rig: Rig, control: str) -> None:
         "CHAOS_CANCELS": str(rig.folder / "cancels.jsonl"),
         "CHAOS_FACTOR": str(rig.scale.factor),
         "CHAOS_CONTROL": control,
+        "CHAOS_SEND_PAUSE": str(send_pause),
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     for service in ("agent", "notifier", "session", "gateway"):

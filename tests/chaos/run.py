@@ -16,6 +16,7 @@ from tests.chaos import rig as rigs
 from tests.chaos.audit import TABLES, UNFINISHED
 from tests.chaos.history import Journal
 from tests.chaos.injector import Habits, Injector
+from tests.chaos.restore import restore
 from tests.chaos.rig import Rig
 from tests.chaos.scale import Scale
 from tests.chaos.schedule import Plan, begin, blows, deal, end
@@ -48,15 +49,17 @@ class Run:
 async def run(options: Options, folder: Path) -> Run:
     """Leaves the histories in `folder`."""
     began = time.monotonic()
-    async with rigs.running(folder, options.scale, options.seed, options.control) as rig:
+    async with rigs.running(folder, options.scale, options.seed, options.control, options.plan.send_pause) as rig:
         journal = Journal(folder / "injector.jsonl")
         injector = Injector(rig, journal, options.seed, options.conversations, options.seconds, options.habits)
         begin(rig, options.plan)
         schedule = blows(options.plan, options.seed, options.seconds, options.scale)
         async with asyncio.TaskGroup() as group:
             group.create_task(injector.run())
-            group.create_task(deal(rig, schedule, options.seed))
+            group.create_task(deal(rig, options.plan, schedule, options.seed))
         end(rig)
+        if options.plan.restores:
+            await restore(rig)
         drained, unfinished = await _drain(rig, options.scale.drain_bound)
         bound = options.scale.drain_bound
         journal.write("drained", seconds=drained, unfinished=unfinished, bound=bound)

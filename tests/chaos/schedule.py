@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tests.chaos.ambush import ambush
 from tests.chaos.rig import LATEST_RESTART, Rig
 from tests.chaos.scale import Scale
 
@@ -30,6 +31,14 @@ class Plan:
     """The shortest and the longest, in seconds, scaled."""
     slow_links: tuple[tuple[str, float], ...] = ()
     """Links that delay all that they carry, by seconds that are not scaled."""
+    ambushes: int = 0
+    """SIGSTOPs of a notifier that has just claimed a text; as long as the others."""
+    until_next_claim: bool = False
+    """Whether whoever was frozen so comes back as soon as somebody else has claimed that text."""
+    send_pause: float = 0.0
+    """What notifiers wait between a claim and its send, in seconds that are not scaled; ambushes need it."""
+    restores: bool = False
+    """Whether the database is put back to an earlier state when load and faults are over."""
     skips: bool = True
     """Whether people's clock is moved: once by a day, once by the grace."""
 
@@ -90,6 +99,7 @@ def blows(plan: Plan, seed: int, seconds: float, scale: Scale) -> list[Blow]:
         Blow(at, "freeze", name, scale.seconds(chance.uniform(*plan.freeze)))
         for at, name in zip(moments(plan.freezes), each_in_turn(plan.frozen, plan.freezes), strict=True)
     ]
+    found += [Blow(at, "ambush", "", scale.seconds(chance.uniform(*plan.freeze))) for at in moments(plan.ambushes)]
     for at in moments(plan.link_faults):
         kind, length = chance.choice(("cut", "delay", "hole")), scale.seconds(chance.uniform(5, 40))
         found.append(Blow(at, kind, "", length, scale.seconds(chance.uniform(0.2, 4))))
@@ -112,17 +122,17 @@ def end(rig: Rig) -> None:
         link.delay = 0.0
 
 
-async def deal(rig: Rig, schedule: Sequence[Blow], seed: int) -> None:
+async def deal(rig: Rig, plan: Plan, schedule: Sequence[Blow], seed: int) -> None:
     """Deals the blows at their times; returns when all are over and everything runs."""
     chance = random.Random(f"links {seed}")
     began = asyncio.get_running_loop().time()
     async with asyncio.TaskGroup() as group:
         for blow in schedule:
             await asyncio.sleep(max(0.0, began + blow.at - asyncio.get_running_loop().time()))
-            group.create_task(_deal(rig, blow, chance.choice(sorted(rig.links))))
+            group.create_task(_deal(rig, plan, blow, chance.choice(sorted(rig.links))))
 
 
-async def _deal(rig: Rig, blow: Blow, link_name: str) -> None:
+async def _deal(rig: Rig, plan: Plan, blow: Blow, link_name: str) -> None:
     # Two blows to one process come one after the other.
     while blow.target and not rig.is_whole(blow.target):
         await asyncio.sleep(0.02)
@@ -133,6 +143,8 @@ async def _deal(rig: Rig, blow: Blow, link_name: str) -> None:
             await rig.stop_postgres(blow.seconds)
         case "freeze":
             await rig.freeze(blow.target, blow.seconds)
+        case "ambush":
+            await ambush(rig, plan.send_pause, blow.seconds, until_next=plan.until_next_claim)
         case "skip":
             await rig.skip(blow.seconds)
         case _:

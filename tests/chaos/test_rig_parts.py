@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings
 from parley_notifier.settings import Settings as NotifierSettings
 from parley_session.settings import Settings as SessionSettings
 from tests.chaos import forms
-from tests.chaos.broken import BROKEN, GuardMoved, rewrite
+from tests.chaos.ambush import Caught, ripe
+from tests.chaos.broken import BROKEN, GuardMoved, rewrite, rewrite_statement
 from tests.chaos.history import Journal, read
 from tests.chaos.proxy import Link, to_port
 from tests.chaos.scale import CONSTANTS, SETTINGS, Scale
@@ -48,6 +49,17 @@ def test_every_control_finds_its_guard() -> None:
 def test_a_guard_that_has_moved_is_told() -> None:
     with pytest.raises(GuardMoved):
         rewrite("parley_notifier.domain.lane", "Lane.pass_final", "if guard:", "if False:")
+    with pytest.raises(GuardMoved):
+        rewrite_statement("parley_notifier.adapters.postgres.store", "read_passage", "guard", "true", "gate.sql")
+
+
+def test_an_ambush_takes_a_fresh_claim_of_somebody_who_is_not_about_to_send() -> None:
+    fresh, old = Caught("a", 1, "first.11", 0.05), Caught("b", 1, "first.11", 0.9)
+    about_to_send = Caught("c", 1, "first.11", 0.45)
+    elsewhere = Caught("d", 2, "second.12", 0.45)
+    assert list(ripe([old, fresh, elsewhere], pause=0.5)) == [fresh]
+    assert not list(ripe([old, about_to_send, fresh], pause=0.5))
+    assert fresh.pid == 11
 
 
 def test_every_control_has_a_form() -> None:

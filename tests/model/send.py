@@ -28,8 +28,7 @@ GUARDS = (
     Guard("two lists", DECISION, "counts_from = delivery.absent_time + self.terms.gap"),
     Guard("known sids are not evidence", NOTIFIER + "handlers/settle_unknown.py", "if sid not in others"),
     Guard("held claims are no orphans", DECISION, "(delivery.id, delivery.attempt) not in self.held"),
-    # The product lets go of a claim whose finding cannot be written, and takes it for an orphan.
-    Guard("held until it is marked", "", ""),
+    Guard("held until it is marked", SEND, "if await self._tell(finding):\n            self._claims.let_go(claim)"),
 )
 ASSUMPTIONS = (
     Assumption("no freeze between check and write", "the deadline check and the socket's write lie close together"),

@@ -16,7 +16,6 @@ LACKING = {
     "gate looks at the outbound list",
     "known sids are forgotten",
     "fence knows its timeline",
-    "held until it is marked",
 }
 """What the models count on and the product has yet to do."""
 

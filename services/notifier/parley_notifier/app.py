@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from parley_chassis.lifecycle import Wake, loop_running
 from parley_chassis.postgres.migrations import check, migrate
 from parley_chassis.postgres.pool import database
 from parley_chassis.telemetry import Telemetry
+from parley_notifier.adapters.postgres.gate import PostgresGate
 from parley_notifier.adapters.postgres.polls import PostgresPolls
 from parley_notifier.adapters.postgres.store import PostgresCoverage, PostgresSenders, PostgresStore
 from parley_notifier.adapters.session_client import SessionClient
@@ -22,9 +23,11 @@ from parley_notifier.domain.coverage import Coverage
 from parley_notifier.domain.facts import Claim, Fact
 from parley_notifier.domain.reports import Record
 from parley_notifier.domain.settlement import Look
+from parley_notifier.gate_ports import GateStore
 from parley_notifier.handlers.decide_lanes import DecideLanes, FollowUps, Recorded
 from parley_notifier.handlers.fetch_missed import FetchMissed, Pace
 from parley_notifier.handlers.follow_numbers import FollowNumbers
+from parley_notifier.handlers.guard_gate import GuardGate
 from parley_notifier.handlers.heed_errors import HeedErrors, PauseSenders
 from parley_notifier.handlers.hold_claims import Claims
 from parley_notifier.handlers.poll_statuses import ASKED_AT_ONCE, PAUSE, PollStatuses
@@ -45,7 +48,9 @@ from parley_notifier.ports import (
     StatusSource,
     Store,
 )
-from parley_notifier.servicer import NotifierServicer
+from parley_notifier.servicer import add_to
+from parley_notifier.servicer.gate import GateServicer
+from parley_notifier.servicer.messages import NotifierServicer
 from parley_notifier.settings import Settings
 
 MIGRATIONS = "parley_notifier.adapters.postgres.migrations"
@@ -54,6 +59,8 @@ REPEAT_RECORDS = 1.0
 """Seconds between two rounds of telling the session service what it could not be told."""
 AWAITED_LIST, FAILED_LIST = 1.0, 5.0
 """Seconds between two lists of participants' texts, where a session waits for one or the last could not be read."""
+GUARD = 1.0
+"""Seconds between two looks whether the database is the one that it was."""
 CUT = 1.0
 """Seconds that a job gets to finish which may be cut anywhere."""
 
@@ -81,6 +88,7 @@ class _Machinery:
         senders: SenderStore,
         carrier: Carrier,
         recorder: Recorder,
+        gate: GateStore,
         telemetry: Telemetry,
     ) -> None:
         self.tend_wake = Wake()
@@ -95,7 +103,7 @@ class _Machinery:
         self.record: Batcher[Record, None] = Batcher(RecordDeliveries(recorder, store))
         self.tend = TendLanes(decide, self.claims)
         self.repeat = RepeatRecords(recorder, store)
-        self.send = SendMessage(carrier, self.claims, terms, telemetry, self._take, heed.accepted)
+        self.send = SendMessage(carrier, self.claims, terms, telemetry, self._take, heed.accepted, gate.adopt_orphan)
         self.settle = SettleUnknown(carrier, store, self._take)
 
     async def _take(self, fact: Fact) -> None:
@@ -130,14 +138,19 @@ class _Machinery:
 
 @asynccontextmanager
 async def _jobs(
-    settings: Settings, sessions: Sessions, inbox: Inbox, store: CoverageStore, owner: str
+    settings: Settings,
+    sessions: Sessions,
+    inbox: Inbox,
+    store: CoverageStore,
+    owner: str,
+    is_sure: Callable[[], bool],
 ) -> AsyncIterator[None]:
     """What is done for the session service without being asked: time-outs, and the texts that it missed."""
     coverage, wake = Coverage(settings.coverage_lag), Wake()
     usual = settings.list_interval
     pace = Pace(usual, min(AWAITED_LIST, usual), min(FAILED_LIST, usual))
     fetch_missed = FetchMissed(inbox, sessions, store, coverage, owner, pace)
-    time_out = TimeOutSessions(sessions, coverage, settings.timeout_limit, wake.set)
+    time_out = TimeOutSessions(sessions, coverage, settings.timeout_limit, wake.set, is_sure)
     async with (
         loop_running("fetch_missed", fetch_missed, interval=pace.awaited, wake=wake, grace=CUT),
         loop_running("time_out_sessions", time_out, interval=settings.timeout_poll, grace=CUT),
@@ -163,7 +176,10 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         sessions = SessionClient(settings.session_address, settings.process)
         stack.push_async_callback(sessions.close)
         senders = PostgresSenders(pool)
-        machinery = _Machinery(settings, PostgresStore(pool), senders, carrier, sessions, telemetry)
+        gate = PostgresGate(pool)
+        machinery = _Machinery(settings, PostgresStore(pool), senders, carrier, sessions, gate, telemetry)
+        guard = GuardGate(gate, carrier, settings.settle, machinery.tend_wake.set)
+        await stack.enter_async_context(loop_running("guard_gate", guard, interval=GUARD, grace=CUT))
         follow = FollowNumbers(sessions, senders)
         await stack.enter_async_context(machinery.running(settings.poll))
         polls = machinery.polls(carrier, PostgresPolls(pool), settings)
@@ -172,9 +188,11 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
             loop_running("follow_numbers", follow, interval=settings.number_poll, grace=CUT)
         )
         coverage = PostgresCoverage(pool, settings.twilio_account_sid)
-        await stack.enter_async_context(_jobs(settings, sessions, carrier, coverage, machinery.claims.owner))
-        servicer = NotifierServicer(machinery.facts, machinery.busy)
-        address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, servicer.register))
+        owner = machinery.claims.owner
+        jobs = _jobs(settings, sessions, carrier, coverage, owner, lambda: guard.is_sure)
+        await stack.enter_async_context(jobs)
+        served = add_to(NotifierServicer(machinery.facts, machinery.busy), GateServicer(gate))
+        address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, served))
         batchers: dict[str, Batcher[Any, Any]] = {
             "facts": machinery.facts,
             "busy": machinery.busy,

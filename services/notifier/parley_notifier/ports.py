@@ -11,6 +11,7 @@ from parley_notifier.domain.coverage import Handed, InboundPage, InboundText, Tu
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.delivery import Delivery
 from parley_notifier.domain.facts import Claim, Submission
+from parley_notifier.domain.gate import Passage
 from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.outcomes import Answer
@@ -32,6 +33,7 @@ class Gathered:
     """Thread ids of lanes that somebody else holds: neither they nor their deliveries may be decided about."""
     opt_outs: dict[OptOutKey, OptOut] = field(default_factory=dict)
     """What the participants said last, where they said anything, for the scopes that the lanes have or are to have."""
+    passage: Passage = field(default_factory=Passage)
     senders: dict[str, Sender] = field(default_factory=dict)
     """By number, those of the lanes' that are held back; with their pace where no other batch takes from it."""
 

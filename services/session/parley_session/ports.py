@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from parley_session.domain.deliveries import SUPPRESSED
 from parley_session.domain.effects import Decision, Done, RunTurn
 from parley_session.domain.events import Answer
-from parley_session.domain.keywords import KeywordMode
+from parley_session.domain.keywords import Keyword, KeywordMode
 from parley_session.domain.numbering import Sender
 from parley_session.domain.settings import Wishes
 from parley_session.domain.thread import Thread
@@ -51,6 +51,8 @@ class Gathered:
     """The time by which people's deadlines are kept."""
     requests: Mapping[str, Done] = field(default_factory=dict)
     """Requests that were made before, by their ids."""
+    keywords: Mapping[str, Keyword] = field(default_factory=dict)
+    """What was stored as a keyword, by its source id."""
 
 
 @dataclass(frozen=True, slots=True)

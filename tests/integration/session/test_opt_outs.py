@@ -144,6 +144,37 @@ async def test_a_keyword_that_is_fetched_again_brings_its_better_time(replica: R
     assert await is_answered(replica, "S4")
 
 
+@pytest.mark.parametrize(("said_last", "between"), [("STOP", "START"), ("START", "STOP")])
+@pytest.mark.parametrize("is_one_batch", [True, False])
+async def test_what_gave_way_to_a_keyword_that_only_came_last_counts_again(
+    replica: Replica, rows: Rows, said_last: str, between: str, is_one_batch: bool
+) -> None:
+    """Of three keywords the first was said first, and came last by its webhook: the list tells them in their order."""
+    for came in (said("S2", between, 4), said("S3", said_last, 8), said("S1", said_last, 12)):
+        await replica.receive(came)
+    listed = [
+        said("S1", said_last, 0, fetched=True),
+        said("S2", between, 4, fetched=True),
+        said("S3", said_last, 8, fetched=True),
+    ]
+    for batch in [listed] if is_one_batch else [[item] for item in listed]:
+        assert {received.outcome for received in await replica.receive(*batch)} == {Outcome.DUPLICATE}
+    last, earlier = NOON + timedelta(minutes=8), NOON + timedelta(minutes=4)
+    assert await rows.all(SAID) == [(last, earlier) if said_last == "STOP" else (earlier, last)]
+    assert await is_answered(replica) is (said_last == "START")
+
+
+async def test_a_word_of_the_customers_own_that_gave_way_counts_again(replica: Replica, rows: Rows) -> None:
+    """The list does not state what a text is: it stays what it was stored as."""
+    await rows.all("UPDATE session.numbers SET keywords = 2")
+    await replica.receive(said("S2", "RETOUR", 4, stated=Keyword.START))
+    await replica.receive(said("S3", "ARRET", 8, stated=Keyword.STOP))
+    await replica.receive(said("S1", "ARRET", 12, stated=Keyword.STOP))
+    await replica.receive(*(said(*listed, fetched=True) for listed in [("S1", "ARRET"), ("S3", "ARRET", 8)]))
+    assert await rows.all(SAID) == [(NOON + timedelta(minutes=8), NOON + timedelta(minutes=4))]
+    assert not await is_answered(replica)
+
+
 async def test_a_keyword_that_a_webhook_repeats_changes_nothing(replica: Replica, rows: Rows) -> None:
     await replica.receive(said("S1", "STOP", 2))
     before = await rows.all(SAID)

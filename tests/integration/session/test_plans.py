@@ -222,7 +222,7 @@ ATTACHED = dump({"thread_id": identity(1, n), "session_id": identity(7, n), "fir
 CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "create_threads": ((NEW_THREADS,), {"numbers_pkey"}),
     "lock": ((keys(THREADS),), {KEY}),
-    "read_sources": ((dump({"source_id": f"SM{n:08d}"} for n in THREADS),), {"sources_pkey"}),
+    "read_sources": ((dump({"source_id": f"SM{n:08d}"} for n in THREADS),), {"sources_pkey", "messages_pkey"}),
     "read": (
         (keys(MIXED),),
         {KEY, "sessions_pkey", "turns_one_open", PLACE, "sessions_end_owed", "opt_outs_pkey", "messages_pkey"},

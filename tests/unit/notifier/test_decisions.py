@@ -151,9 +151,9 @@ def test_a_cancel_of_a_text_in_flight_is_remembered(state: State) -> None:
 
 
 def test_a_remembered_cancel_counts_once_the_text_is_known_not_to_have_left() -> None:
-    flying = claimed(1)
+    flying = claimed(1, owner="me")
     flying.canceled = True
-    made, decided = lane(flying), decision()
+    made, decided = lane(flying), decision(held={("d1", 1)})
     decided.find(made, flying, finding(flying, Answer(429, 20429)))
     decided.conclude()
     assert flying.state is State.CANCELED
@@ -240,14 +240,23 @@ def test_a_message_of_a_canceled_text_raises_an_alarm() -> None:
     assert decided.alarms == [(Alarm.PROOF_AFTER_FINAL, "d1")]
 
 
+def test_a_finding_about_the_attempt_of_another_process_changes_nothing() -> None:
+    """After a restore attempts are numbered anew: the same number may be another's."""
+    flying = claimed(1, owner="other")
+    made, decided = lane(flying), decision()
+    decided.find(made, flying, finding(flying, Answer(429, 20429)))
+    decided.conclude()
+    assert (flying.state, flying.attempt) == (State.CLAIMED, 1)
+
+
 # ---- back-off
 
 
 def test_a_text_given_back_waits_longer_after_each_attempt() -> None:
     pauses = []
     for attempt in (1, 2, 3, 9):
-        flying = claimed(1, attempt=attempt)
-        made, decided = lane(flying), decision()
+        flying = claimed(1, attempt=attempt, owner="me")
+        made, decided = lane(flying), decision(held={("d1", attempt)})
         decided.find(made, flying, finding(flying, Answer(429, 20429), attempt=attempt))
         decided.conclude()
         assert flying.due_time is not None
@@ -262,7 +271,7 @@ def test_chance_shortens_a_pause_by_half_at_most() -> None:
 
 
 def test_a_text_for_a_full_queue_waits_for_minutes() -> None:
-    flying = claimed(1)
+    flying = claimed(1, owner="me")
     made, decided = lane(flying), decision()
     decided.find(made, flying, finding(flying, Answer(400, 21611)))
     assert (flying.state, flying.due_time) == (State.PENDING, NOW + TERMS.pause)

@@ -8,7 +8,7 @@ import pytest
 
 from parley_notifier.domain.gate import Gate, Step, next_step
 
-LEASE = 60.0
+SETTLE = 60.0
 OPEN = Gate(
     closed=False,
     recovering=False,
@@ -52,7 +52,7 @@ def test_it_is_open_where_nothing_speaks_against_it() -> None:
         # A recovery that begins while another is under way begins it anew.
         (replace(RECOVERING, same_database=False), 500, Step.RECOVER),
         (replace(RECOVERING, same_server=False), 500, Step.KNOW_SERVER),
-        # Whoever had claimed a text before may send it until the lease ends.
+        # Whoever had claimed a text before may have sent it, and Twilio take it until then.
         (replace(RECOVERING, now=959.9), 500, Step.NOTHING),
         (replace(RECOVERING, now=960.0), 500, Step.COVER_OUTBOUND),
         (replace(RECOVERING, outbound_covered=True), 500, Step.NOTHING),
@@ -62,4 +62,4 @@ def test_it_is_open_where_nothing_speaks_against_it() -> None:
     ],
 )
 def test_a_look_calls_for_one_step(gate: Gate, seen: int | None, step: Step) -> None:
-    assert next_step(gate, LEASE, seen) is step
+    assert next_step(gate, SETTLE, seen) is step

@@ -5,11 +5,15 @@ import time
 
 import pytest
 
+from parley_chassis.batcher import BatcherClosed
 from parley_chassis.errors import Unavailable
 from parley_chassis.lifecycle import Wake
 from parley_chassis.settings import ProcessSettings
 from parley_chassis.telemetry import Telemetry
-from parley_notifier.domain.facts import Claim, Finding
+from parley_notifier.domain.decision import Decision
+from parley_notifier.domain.delivery import State
+from parley_notifier.domain.facts import Claim, Finding, Submission
+from parley_notifier.domain.lane import Lane
 from parley_notifier.domain.outcomes import Answer
 from parley_notifier.domain.settlement import Listing, Look
 from parley_notifier.domain.terms import Terms
@@ -49,6 +53,7 @@ class Sender:
         self.claims = Claims(2, "me", self.wake)
         self.findings: list[Finding] = []
         self.deaf = 0
+        self.fault: Exception | None = None
         process = ProcessSettings(insecure_dev=True)
         self.send = SendMessage(self.twilio, self.claims, TERMS, Telemetry("test", process), self._mark)
 
@@ -56,6 +61,8 @@ class Sender:
         if self.deaf:
             self.deaf -= 1
             raise Unavailable("not now")
+        if self.fault:
+            raise self.fault
         self.findings.append(finding)
 
     def start(self, age: float = 0.0) -> None:
@@ -126,6 +133,49 @@ async def test_a_claim_is_held_until_its_finding_is_taken_and_its_slot_until_the
     assert (sender.claims.allowance, len(sender.claims.held)) == (2, 1)
     await sender.send.drain()
     assert len(sender.claims.held) == 0
+
+
+@pytest.mark.parametrize("fault", [ValueError("cannot be written"), BatcherClosed("stopping")])
+async def test_a_claim_whose_finding_nobody_takes_is_no_orphan_and_its_lease_lapses(
+    sender: Sender, fault: Exception
+) -> None:
+    lane = Lane("t1", "+15550001111", "+15550100001")
+
+    def decision(now: float) -> Decision:
+        held = sender.claims.held
+        return Decision(now=now, terms=TERMS, owner=sender.claims.owner, allowance=sender.claims.allowance, held=held)
+
+    first = decision(0.0)
+    delivery = first.submit(lane, Submission("d1", "t1", 1, lane.sender, lane.participant, "hello"), None)
+    assert delivery is not None
+    first.conclude()
+    sender.claims.take(first.claims)
+    sender.fault = fault
+    sender.send.start(first.claims[0], time.monotonic())
+    await asyncio.sleep(0)
+    await sender.send.drain()
+    assert len(sender.twilio.sent) == 1
+    assert sender.claims.allowance == 2, "its slot is free"
+    for now in (1.0, TERMS.lease):
+        later = decision(now)
+        later.tend(lane)
+        later.conclude()
+        assert later.claims == [], "Twilio may have the text: it is not sent again"
+    assert delivery.state is State.UNKNOWN
+
+
+async def test_a_claim_is_held_for_good_when_what_follows_the_answer_breaks(sender: Sender) -> None:
+    def broken(number: str) -> None:
+        raise ValueError("a bug")
+
+    process = ProcessSettings(insecure_dev=True)
+    send = SendMessage(sender.twilio, sender.claims, TERMS, Telemetry("test", process), sender._mark, broken)
+    sender.claims.take([CLAIM])
+    send.start(CLAIM, time.monotonic())
+    (task,) = send._tasks
+    await asyncio.wait([task])
+    assert isinstance(task.exception(), ValueError)
+    assert (sender.claims.allowance, len(sender.claims.held)) == (2, 1)
 
 
 async def test_whoever_waits_for_a_slot_is_woken_when_one_is_free(sender: Sender) -> None:

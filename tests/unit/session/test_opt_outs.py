@@ -237,6 +237,38 @@ def test_s10_the_providers_list_knows_better_when_a_start_came(talking: World) -
     assert talking.ignored["hello"] == "opted_out"
 
 
+@pytest.mark.parametrize(("said_last", "between"), [("STOP", "START"), ("START", "STOP")])
+def test_s10_what_gave_way_to_a_keyword_that_only_came_last_counts_again(
+    talking: World, said_last: str, between: str
+) -> None:
+    """Its webhook took twelve seconds; the list shows that it was said first."""
+    first, second, third = (talking.text(word) for word in (said_last, between, said_last))
+    began = talking.now
+    moments = [began + timedelta(seconds=at) for at in (0, 4, 8)]
+    talking.advance(12)
+    for text, moment in ((second, moments[1]), (third, moments[2]), (first, talking.now)):
+        talking.happen([replace(text, receive_time=moment)])
+    session = talking.thread.session
+    talking.read_list(*zip((first, second, third), moments, strict=True))
+    assert talking.opt_out.opted_out is (said_last == "STOP")
+    assert talking.opt_out.event_time == moments[2]
+    assert talking.thread.session == session, "that it gave way for a moment is nobody's business"
+
+
+def test_s10_a_start_that_counts_again_leaves_the_session_that_followed_it_alone(talking: World) -> None:
+    first, second, third = (talking.text(word) for word in ("START", "STOP", "START"))
+    began = talking.now
+    moments = [began + timedelta(seconds=at) for at in (0, 4, 8)]
+    talking.advance(12)
+    for text, moment in ((second, moments[1]), (third, moments[2]), (first, talking.now)):
+        talking.happen([replace(text, receive_time=moment)])
+    talking.come_to_rest()
+    run = begun(talking.receive("hello again"))
+    talking.read_list(*zip((first, second, third), moments, strict=True))
+    talking.answer(run, "Hi")
+    assert talking.said[-1] == "Hi"
+
+
 def test_s10_a_yes_that_was_a_start_stays_one(talking: World) -> None:
     """It is no keyword any more when the list is read, since it has cleared the opt-out."""
     talking.answer(begun(talking.receive("STOP")))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import cycle
 
 import hypothesis
 import pytest
@@ -32,10 +33,14 @@ WRONG = st.sampled_from(["fail", "fail", "be away", "die", "renew"])
 STEPS = st.sampled_from([0, 0.125, 0.25, 1.0, 3.0, 19.0, 21.0, 61.0])
 SKIPS = st.sampled_from([30, 60, 299, 600, 3600, 86400, 30 * 86400])
 LATE = st.sampled_from([0, 1, 30, 90, 3600, 90000])
+LAGS = st.sampled_from([0, 0, 0, 30, 90, 3600])
+"""For how many seconds webhooks were on their way: the list tells nothing finer than two."""
 BEHIND = st.sampled_from([0, 0, 30, None])
 """How far the provider's list is behind."""
 DELIVERIES = st.sampled_from([2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-ASKED = st.sampled_from(["start", "start", "send", "send", "hand off", "resume", "resume", "end", "end an older one"])
+ASKED = st.sampled_from(
+    ["start", "start", "send", "send", "retry", "hand off", "resume", "resume", "end", "end an older one"]
+)
 
 WISHES = st.fixed_dictionaries(
     {
@@ -143,9 +148,20 @@ class ThreadWalk(RuleBasedStateMachine):
         if text.source_id not in known:
             return
         said = [keyword for keyword, _ in known.values()]
-        # Of several the latest is kept: a better moment for it cannot bring an earlier one back.
+        # Of several the latest is kept: a better moment for it brings an earlier one back with the rest of the list.
         if said.count(known[text.source_id][0]) == 1:
             self.world.receive_again(text, self.world.now - timedelta(seconds=late))
+
+    @precondition(lambda self: self.heard)
+    @rule(lags=st.lists(LAGS, min_size=1, max_size=6))
+    def read_the_list(self, lags: list[int]) -> None:
+        """All that was said to this number, oldest first; some of it long before its webhook came."""
+        known = self.world.promises.heard
+        if known.keys() - {text.source_id for text in self.heard}:
+            return  # neither a refusal nor another number's text stands in this list
+        lagging = zip([text for text in self.heard if text.source_id in known], cycle(lags))
+        listed = [(text, known[text.source_id][1] - timedelta(seconds=lag)) for text, lag in lagging]
+        self.world.read_list(*sorted(listed, key=lambda one: one[1]))
 
     @precondition(lambda self: self.world.register.scope)
     @rule(keyword=st.sampled_from([Keyword.STOP, Keyword.START]), late=LATE)
@@ -230,6 +246,9 @@ class ThreadWalk(RuleBasedStateMachine):
         if what == "start":
             if self.world.channel == SMS:
                 self._unless_refused(lambda: self.world.start_session("your parcel is here"))
+        elif what == "retry":
+            if self.world.channel == SMS:
+                self._unless_refused(lambda: self.world.retry("your parcel was there"))
         elif what == "end an older one":
             self.world.end(next(iter(self.world.rows.sessions), "none"))
         elif self.world.thread.session is None:

@@ -28,6 +28,7 @@ from parley_session.domain.events import (
     Refusal,
     Request,
     ResumeSession,
+    RetryMessage,
     SendMessage,
     StartSession,
     TimeOut,
@@ -36,6 +37,7 @@ from parley_session.domain.events import (
 from parley_session.domain.keywords import Keyword, KeywordMode
 from parley_session.domain.machine import TABLE, LateResult, Table
 from parley_session.domain.opt_out import NEVER_SAID, OptOut
+from parley_session.domain.reception import tells_more
 from parley_session.domain.split import split
 from parley_session.domain.thread import (
     SMS,
@@ -82,6 +84,8 @@ class World:
         self.promises = Promises(self.rows, heard)
         self._agent = AgentCalls(self.rows)
         self.last_decision: Decision | None = None
+        self.keywords: dict[str, Keyword] = {}
+        """Of the texts that are stored as one, by their source ids."""
 
     # ---- what stands
 
@@ -144,8 +148,14 @@ class World:
 
     def receive_again(self, text: Receive, moment: datetime) -> None:
         """A text that is stored is found in the provider's list, with a better moment."""
-        if self.opt_out.knows(text.source_id):
-            self.happen([Confirm(replace(text, receive_time=moment, stated=None, fetched=True))])
+        self.read_list((text, moment))
+
+    def read_list(self, *listed: tuple[Receive, datetime]) -> None:
+        """Texts that are stored are found in the provider's list, which tells when they came."""
+        found = [replace(text, receive_time=moment, stated=None, fetched=True) for text, moment in listed]
+        telling = [text for text in found if tells_more(self._read(), text, self.keywords.get(text.source_id))]
+        if telling:
+            self.happen([Confirm(text, self.keywords.get(text.source_id)) for text in telling])
 
     def poll(self) -> RunTurn | None:
         """What a replica does that looks for turns whose moment has come."""
@@ -196,17 +206,21 @@ class World:
     def start_session(self, text: str) -> Done:
         return self._ask(StartSession(self._request(), text))
 
+    def retry(self, text: str) -> Done:
+        return self._ask(RetryMessage(self._request(), text))
+
     def send(self, text: str, session_id: str = "") -> Done:
         return self._ask(SendMessage(self._request(), session_id or self.session.id, text))
 
     def _request(self) -> Request:
         return Request(f"request-{next(self._ids)}", "fingerprint")
 
-    def _ask(self, command: StartSession | SendMessage) -> Done:
+    def _ask(self, command: StartSession | SendMessage | RetryMessage) -> Done:
+        was_open = self.thread.session is not None
         self.happen([command])
         done = self.rows.requests[command.request.id]
         (message,) = (message for message in self.rows.outbound if message.id == done.message_id)
-        opens = isinstance(command, StartSession)
+        opens = isinstance(command, StartSession) or (isinstance(command, RetryMessage) and not was_open)
         assert message.kind is (MessageKind.OPENING if opens else MessageKind.PERSON)
         assert message.text == split(command.text)[-1]
         return done
@@ -268,6 +282,8 @@ class World:
         covered = next((event.covered for event in events if isinstance(event, TimeOut)), None)
         self.promises.hear(events, self.now)
         self.rows.write(before, decision, self.now)
+        reasons = {keyword.value: keyword for keyword in Keyword}
+        self.keywords |= {m.source_id: reasons[m.ignore_reason] for m in decision.inbound if m.ignore_reason in reasons}
         self.thread, self.opt_out = replace(decision.thread, waiting=()), decision.thread.opt_out
         self.promises.check(Step(before, events, decision, self.now, self.people_now, covered))
         if decision.run:

@@ -109,9 +109,10 @@ def _failure(error: grpc.aio.AioRpcError) -> Failure:
         return Failure(Kind.GONE, "NotRegistered", "The session service does not know the number.", SOON)
     if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
         info = error_info(error)
-        field = (info.metadata.get("field", "") if info is not None else "").removeprefix("number.")
-        # Our own service's words, which name the field and the fix.
-        return Failure(Kind.SPEC, "SettingsRefused", f"Correct spec.{field}: {error.details()}", HOURLY)
+        field = info.metadata.get("field", "") if info is not None else ""
+        # Our own service's words, which name the field, as it calls it, and the fix.
+        fix = (error.details() or "").removeprefix(f"{field}: ")
+        return Failure(Kind.SPEC, "SettingsRefused", f"Correct spec.{field.removeprefix('number.')}: {fix}", HOURLY)
     return Failure(
         Kind.ADMIN,
         "SessionRefused",

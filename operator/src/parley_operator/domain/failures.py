@@ -147,7 +147,7 @@ REFUSED = {
     21715: (
         Kind.SPEC,
         "NoSms",
-        "The number lacks a capability that the messaging service needs.",
+        "The number lacks a capability that the messaging service needs. Name another in spec.messagingServiceSid.",
     ),
     22300: (
         Kind.ADMIN,

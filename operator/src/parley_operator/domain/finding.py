@@ -53,4 +53,4 @@ def unseen(facts: Facts, type_: str) -> Finding | None:
 
 
 def not_yet(type_: str) -> Finding:
-    return open_question(type_, "NoNumber", "There is no number yet: see the condition Provisioned.")
+    return open_question(type_, "NoNumber", "There is no number: see the condition Provisioned.")

@@ -188,7 +188,7 @@ def _hindrance(facts: Facts) -> Finding | None:
         return fails(
             PROVISIONED,
             "PurchaseLimit",
-            f"{facts.purchases} numbers were bought in this namespace, and {facts.terms.purchase_limit} are allowed. "
+            f"This namespace has used up its budget: {facts.purchases} bought of {facts.terms.purchase_limit} allowed. "
             "Delete a PhoneNumber, or raise PARLEY_OPERATOR_PURCHASE_LIMIT.",
             retry_after=LATER,
         )

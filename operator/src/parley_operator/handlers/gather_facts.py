@@ -87,11 +87,12 @@ class GatherFacts:
         facts = await self._see_register(facts)
         facts = await self._see_cluster(facts)
         # Last, and without waiting in between: what others hold is true when it is decided upon.
+        # Each of these goes through all resources, so it is asked only when it counts.
         return replace(
             facts,
-            excluded=frozenset(run.refused) | self._known.held_by_others(resource),
+            excluded=frozenset(run.refused) | self._known.held_by_others(resource) if run.offers else frozenset(),
             rival=self._known.is_shared(resource) if resource.deleting else self._known.rival_of(resource),
-            purchases=self._known.purchases(resource),
+            purchases=0 if resource.status.sid else self._known.purchases(resource),
         )
 
     async def _see_twilio(self, facts: Facts, run: Run) -> Facts:

@@ -66,6 +66,8 @@ class Turn:
     """When the list was first asked for."""
     listed_time: float
     """When the last list was asked for that was handed over whole."""
+    recover_time: float | None = None
+    """When the database was last found to have forgotten something."""
 
     def since(self, overlap: float) -> float:
         """How far back the list has to be read."""
@@ -132,6 +134,9 @@ class KnownSids:
         self._sids |= {text.sid: text.receive_time for text in texts}
         while len(self._sids) > self._limit:
             del self._sids[next(iter(self._sids))]
+
+    def forget_all(self) -> None:
+        self._sids = {}
 
     def forget_before(self, time: float) -> None:
         self._sids = {sid: received for sid, received in self._sids.items() if received >= time}

@@ -53,6 +53,9 @@ class Decision:
     """Those that hold for the lanes of this batch, kept up with what it brings."""
     senders: Senders = field(default_factory=Senders)
 
+    may_be_sent: bool = False
+    """What is claimed may have been sent by a state of the database that is lost."""
+
     inserted: dict[str, Delivery] = field(default_factory=dict)
     changed: dict[str, Delivery] = field(default_factory=dict)
     """Without the inserted ones."""
@@ -110,12 +113,16 @@ class Decision:
             self._learn_opt_out(lane, self._told(finding.began))
         if event is Event.PROVE:
             self._prove(lane, delivery, finding.answer.sid)
-        elif delivery.attempt == finding.claim.attempt and delivery.apply(event):
+        elif self._is_about_the_last(delivery, finding) and delivery.apply(event):
             delivery.error_code = finding.answer.error_code
             delivery.due_time = self._due_after(delivery, finding)
             if event is Event.OPT_OUT:
                 delivery.started_time = self._told(finding.began)
             self._change(lane, delivery)
+
+    def _is_about_the_last(self, delivery: Delivery, finding: Finding) -> bool:
+        """In a database that has forgotten something attempts are numbered anew, and another process may be at it."""
+        return (delivery.owner, delivery.attempt) == (self.owner, finding.claim.attempt)
 
     def see(self, lane: Lane, delivery: Delivery, sighting: Sighting) -> None:
         """Applies a look at Twilio's list: a match proves, none counts once it was seen twice and late enough."""
@@ -245,7 +252,7 @@ class Decision:
         head.error_code = 0
         head.paced = False
         self._change(lane, head)
-        self.claims.append(claim_of(lane, head, self.now))
+        self.claims.append(claim_of(lane, head, self.now, may_be_sent=self.may_be_sent))
 
     def _notice(self, row: ErrorCode | None, lane: Lane, delivery: Delivery) -> None:
         if row is not None:

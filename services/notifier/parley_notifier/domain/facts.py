@@ -45,6 +45,8 @@ class Claim:
     traceparent: str = ""
     scope: str = field(default="", repr=False)
     """What the sender shares its opt-outs with; the sid of a messaging service is named to Twilio."""
+    may_be_sent: bool = False
+    """A state of the database that is lost may have sent it: Twilio's list of that time is asked first."""
     validity: int = 0
     """Seconds after which Twilio is to give the text up; 0: after as many as it takes at the most."""
 
@@ -119,7 +121,7 @@ class Alarm(StrEnum):
     """Twilio has a message that counted as never sent."""
 
 
-def claim_of(lane: Lane, head: Delivery, now: float) -> Claim:
+def claim_of(lane: Lane, head: Delivery, now: float, *, may_be_sent: bool) -> Claim:
     return Claim(
         head.id,
         lane.thread_id,
@@ -129,6 +131,7 @@ def claim_of(lane: Lane, head: Delivery, now: float) -> Claim:
         head.text,
         head.traceparent,
         lane.opt_out_scope,
+        may_be_sent,
         validity(head.expire_time, now),
     )
 

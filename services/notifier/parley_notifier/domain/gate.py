@@ -40,6 +40,15 @@ class Gate:
         return not self.closed and not self.recovering and self.same_server
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a batch that may claim has found at the gate."""
+
+    is_open: bool = True
+    has_orphans: bool = False
+    """Twilio has messages that a lost state of the database has sent."""
+
+
 class Step(Enum):
     """What a look calls for."""
 
@@ -53,12 +62,11 @@ class Step(Enum):
     OPEN = "open"
 
 
-def next_step(gate: Gate, lease: float, seen: int | None) -> Step:
+def next_step(gate: Gate, settle: float, seen: int | None) -> Step:
     """What `gate` calls for.
 
-    `lease`: for so long a process that was at work before may still send what it had claimed, so what was sent is asked
-    for only after that. `seen`: how far this process has seen the log go. A process that has seen nothing of it leaves
-    a server that was started anew to those who may have, as long as it can.
+    `settle`: for so long Twilio may still take what a process that was at work before had claimed, so what was sent is
+    asked for only after that. `seen`: how far this process has seen the log go.
     """
     has_forgotten = seen is not None and gate.position < seen
     if not gate.same_database or (has_forgotten and not gate.recovering):
@@ -67,7 +75,7 @@ def next_step(gate: Gate, lease: float, seen: int | None) -> Step:
         return Step.KNOW_SERVER
     if gate.recovering and gate.recover_time is not None:
         if not gate.outbound_covered:
-            return Step.COVER_OUTBOUND if gate.now >= gate.recover_time + lease else Step.NOTHING
+            return Step.COVER_OUTBOUND if gate.now >= gate.recover_time + settle else Step.NOTHING
         if gate.inbound_covered:
             return Step.OPEN
     return Step.BEAT if gate.beat_due else Step.NOTHING

@@ -39,6 +39,8 @@ class Outcome:
 
 
 ACCEPTED = Outcome("accepted", Event.PROVE)
+ADOPTED = Outcome("adopted", Event.PROVE)
+"""Twilio has it already: a state of the database that is lost has sent it."""
 NOT_STARTED = Outcome("not_started", Event.GIVE_BACK)
 UNREACHABLE = Outcome("unreachable", Event.GIVE_BACK, Wait.BACKOFF)
 THROTTLED = Outcome("throttled", Event.GIVE_BACK, Wait.BACKOFF)

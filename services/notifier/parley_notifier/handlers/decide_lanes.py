@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 Recorded = asyncio.Future[None]
 
+GATE_LOOK = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class FollowUps:
@@ -78,8 +80,13 @@ class DecideLanes:
             allowance=self._claims.allowance,
             held=self._claims.held,
             known_opt_outs=gathered.opt_outs,
-            senders=Senders(gathered.senders, gathered.now + self._claims.closed_for),
+            senders=Senders(gathered.senders, gathered.now + self._closed_for(gathered)),
+            may_be_sent=gathered.passage.has_orphans,
         )
+
+    def _closed_for(self, gathered: Gathered) -> float:
+        """Seconds; a lane that waits behind a closed gate is looked at again after as many, or woken when it opens."""
+        return self._claims.closed_for if gathered.passage.is_open else GATE_LOOK
 
     def _follow(self, decision: Decision, began: float) -> Mapping[str, Recorded]:
         for claim in decision.claims:

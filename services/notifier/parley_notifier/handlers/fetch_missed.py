@@ -54,6 +54,7 @@ class FetchMissed:
         self._owner = owner
         self._pace = pace
         self._known = KnownSids()
+        self._recover_time: float | None = None
         self._tries = Tries()
         self._trouble = Trouble("fetch_missed")
         self._whole_due = self._next = time.monotonic()
@@ -84,12 +85,19 @@ class FetchMissed:
         async with self._turn(age) as reading:
             if reading is None:
                 return False
+            self._forget_lost(reading.turn)
             await self._hand_over(await self._missed(reading, overlap), reading)
             reading.is_done = True
         if is_whole:
             self._known.forget_before(reading.turn.now - OVERLAP)
         self._coverage.cover(asked)
         return True
+
+    def _forget_lost(self, turn: Turn) -> None:
+        """Texts that were handed over to a state of the database that is lost are missed again."""
+        if turn.recover_time != self._recover_time:
+            self._known.forget_all()
+            self._recover_time = turn.recover_time
 
     async def _missed(self, reading: _Reading, overlap: float) -> list[InboundText]:
         """What may not have been handed over yet, oldest first."""

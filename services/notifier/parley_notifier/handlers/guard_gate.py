@@ -24,12 +24,14 @@ MOST_PAGES = 1000
 
 
 class GuardGate:
-    """`wake` has the lanes looked at; `lease` is that of a claim."""
+    """`wake` has the lanes looked at. `settle` seconds after its claim a send of unknown outcome counts as not made."""
 
-    def __init__(self, store: GateStore, sent: SentList, lease: float, wake: Callable[[], None]) -> None:
+    def __init__(self, store: GateStore, sent: SentList, settle: float, wake: Callable[[], None]) -> None:
         self._store = store
         self._sent = sent
-        self._lease = lease
+        self._settle = settle
+        self.is_sure = False
+        """Whether the last look showed the database that there was, and all of it."""
         self._wake = wake
         self._seen: int | None = None
         self._strange_since: float | None = None
@@ -41,7 +43,8 @@ class GuardGate:
         """One look and what it calls for; True if another one may follow at once."""
         try:
             gate = await self._store.read_gate()
-            step = next_step(gate, self._lease, self._seen)
+            step = next_step(gate, self._settle, self._seen)
+            self.is_sure = step in (Step.NOTHING, Step.BEAT) and not gate.recovering
             if gate.same_server:
                 self._strange_since = None
             if step is Step.KNOW_SERVER and not self._may_judge(gate):
@@ -50,6 +53,7 @@ class GuardGate:
             self._seen = gate.position
             await self._follow(gate)
         except ParleyError as error:
+            self.is_sure = False
             self._trouble.note(error.error_reason)
             return False
         self._trouble.over()

@@ -7,12 +7,13 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from parley_chassis.batcher import BatcherClosed
 from parley_chassis.errors import Unavailable
 from parley_chassis.telemetry import Telemetry
 from parley_notifier.domain.facts import Claim, Finding
-from parley_notifier.domain.outcomes import ACCEPTED, NOT_STARTED, Answer, Outcome, outcome_of
+from parley_notifier.domain.outcomes import ACCEPTED, ADOPTED, NOT_STARTED, Answer, Outcome, outcome_of
 from parley_notifier.domain.terms import Terms
 from parley_notifier.handlers.hold_claims import Claims
 from parley_notifier.ports import Carrier
@@ -31,8 +32,13 @@ class SendMessage:
         telemetry: Telemetry,
         mark: Callable[[Finding], Awaitable[object]],
         accepted: Callable[[str], None] = lambda sender: None,
+        adopt: Callable[[Claim], Awaitable[str]] | None = None,
     ) -> None:
-        """`accepted` is called with the sender of each text that Twilio has taken."""
+        """`accepted` is called with the sender of each text that Twilio has taken.
+
+        `adopt` gives the sid of what a lost state of the database has sent for a claim, or nothing.
+        """
+        self._adopt = adopt
         self._accepted = accepted
         self._carrier = carrier
         self._claims = claims
@@ -57,12 +63,11 @@ class SendMessage:
     async def _run(self, claim: Claim, claimed: float) -> None:
         finding: Finding | None = None
         try:
-            try:
-                finding = await self._send(claim, claimed)
-            finally:
-                self._claims.finish_send(finding)
-            await self._tell(finding)
+            finding = await self._send(claim, claimed)
         finally:
+            self._claims.finish_send(finding)
+        # Let go of untold, the claim would be taken for one that was never begun, and the text be sent again.
+        if await self._tell(finding):
             self._claims.let_go(claim)
 
     async def _send(self, claim: Claim, claimed: float) -> Finding:
@@ -70,6 +75,15 @@ class SendMessage:
         # A send that began later could outlive its lease, and somebody else could send the text as well.
         if self._draining or began - claimed > self._terms.lease - self._terms.margin:
             return Finding(claim, NOT_STARTED, Answer(left=False), began, began)
+        if claim.may_be_sent and self._adopt is not None:
+            try:
+                sid = await self._adopt(claim)
+            except Unavailable:
+                return Finding(claim, NOT_STARTED, Answer(left=False), began, began)
+            if sid:
+                return Finding(claim, ADOPTED, Answer(sid=sid), began, time.monotonic())
+            # That took its time: the lease is looked at once more.
+            return await self._send(replace(claim, may_be_sent=False), claimed)
         answer = await self._ask(claim)
         outcome = outcome_of(answer)
         if outcome is ACCEPTED:
@@ -87,22 +101,22 @@ class SendMessage:
             log.exception("send_failed", extra={"message_id": claim.delivery_id})
             return Answer()
 
-    async def _tell(self, finding: Finding) -> None:
+    async def _tell(self, finding: Finding) -> bool:
+        """Whether somebody took it. If not, the claim stays held: its lease lapses, and the evidence settles it."""
         pause = FIRST_PAUSE
         while True:
             try:
                 await self._mark(finding)
             except BatcherClosed:
-                return
+                return False
             except Unavailable:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             except Exception:
-                # The lease will lapse, and the evidence settle it.
                 log.exception("mark_failed", extra={"message_id": finding.claim.delivery_id})
-                return
+                return False
             else:
-                return
+                return True
 
 
 def _log(claim: Claim, outcome: Outcome, answer: Answer) -> None:

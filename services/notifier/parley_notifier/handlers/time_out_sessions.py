@@ -11,9 +11,20 @@ from parley_notifier.ports import Sessions
 
 
 class TimeOutSessions:
-    """`await_coverage` is called while sessions wait for a list."""
+    """`await_coverage` is called while sessions wait for a list.
 
-    def __init__(self, sessions: Sessions, coverage: Coverage, limit: int, await_coverage: Callable[[], None]) -> None:
+    `is_sure` says whether the database is known to be the one that the lists were handed over to.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        coverage: Coverage,
+        limit: int,
+        await_coverage: Callable[[], None],
+        is_sure: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._is_sure = is_sure
         self._sessions = sessions
         self._coverage = coverage
         self._limit = limit
@@ -23,7 +34,8 @@ class TimeOutSessions:
     async def __call__(self) -> bool:
         """One call; True if more sessions may be due."""
         try:
-            answer = await self._sessions.time_out(self._limit, self._coverage.covered_time)
+            covered = self._coverage.covered_time if self._is_sure() else None
+            answer = await self._sessions.time_out(self._limit, covered)
         except ParleyError as error:
             self._trouble.note(error.error_reason)
             return False

@@ -6,7 +6,7 @@ state forbids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from parley_session.domain.draft import Draft
@@ -54,7 +54,9 @@ def decide(thread: Thread, events: Iterable[Event], context: Context, table: Tab
     nothing of the others has happened either.
     """
     machine = Machine(Draft(thread, context), table)
-    for event in events:
+    happened = list(events)
+    _confirm(machine, [event for event in happened if isinstance(event, Confirm)])
+    for event in happened:
         _happen(machine, event)
     if machine.draft.thread.opt_out.opted_out:
         _leave_alone(machine)
@@ -80,8 +82,6 @@ def _happen(machine: Machine, event: Event) -> None:
             _start_session(machine, event)
         case RetryMessage():
             _retry_message(machine, event)
-        case Confirm():
-            _confirm(machine, event.text)
         case Refusal():
             _hear(machine, Keyword.STOP, event.moment, event.message_id)
         case SendMessage() | HandOffSession() | ResumeSession() | EndSession():
@@ -128,12 +128,22 @@ def _receive(machine: Machine, event: Receive) -> None:
             machine.fire(TurnSymbol.SETTLE)
 
 
-def _confirm(machine: Machine, text: Receive) -> None:
+def _confirm(machine: Machine, events: Sequence[Confirm]) -> None:
     """It matters when exactly a keyword came, and that it is one, where the list showed it first. What a text was
-    stored as, it stays."""
-    keyword = machine.draft.thread.opt_out.heard_from(text.source_id) or text.stated
-    if keyword and text.receive_time:
-        _hear(machine, keyword, _said_at(text, machine.draft.context), text.source_id)
+    stored as, it stays.
+
+    Only what all of them come to counts: what the first takes back may be said by the next.
+    """
+    draft = machine.draft
+    before = draft.thread.opt_out
+    for event in events:
+        text, known = event.text, draft.thread.opt_out
+        keyword = known.heard_from(text.source_id) or event.stored_as or text.stated
+        if keyword and keyword is not Keyword.HELP and text.receive_time:
+            draft.hear(known.hear(keyword, _said_at(text, draft.context), text.source_id))
+    if draft.thread.opt_out != before and draft.thread.opt_out.opted_out:
+        draft.cancel_all()
+        _leave_alone(machine)
 
 
 def _said_at(text: Receive, context: Context) -> datetime:

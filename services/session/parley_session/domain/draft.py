@@ -45,6 +45,7 @@ class Draft:
         self._cancel: list[str] = []
         self._cancel_all = False
         self._stored_opt_out = thread.opt_out
+        self._corrections: list[OptOut] = []
         self._done: list[Done] = []
 
     def decision(self) -> Decision:
@@ -61,6 +62,7 @@ class Draft:
             self._cancel_all,
             self.thread.opt_out != self._stored_opt_out,
             tuple(self._done),
+            tuple(self._corrections),
         )
 
     # ---- what stands
@@ -237,6 +239,8 @@ class Draft:
         self._cancel_all = True
 
     def hear(self, opt_out: OptOut) -> None:
+        if opt_out.takes_back(self.thread.opt_out):
+            self._corrections.append(opt_out)
         self.thread = replace(self.thread, opt_out=opt_out)
 
     def finish_request(self, request: Request, session_id: str, message_id: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from parley_session.domain.events import Request
+from parley_session.domain.opt_out import OptOut
 from parley_session.domain.thread import Session, Text, Thread, Turn
 
 
@@ -119,3 +120,6 @@ class Decision:
     """So must nothing of the thread that was committed before."""
     opt_out_changed: bool = False
     done: tuple[Done, ...] = ()
+    corrections: tuple[OptOut, ...] = ()
+    """What the thread's opt-out was on the way, each time that something was taken back to an earlier moment: only
+    after it does what was said between the two count again."""

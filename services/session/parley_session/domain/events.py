@@ -32,6 +32,7 @@ class Confirm:
     from the webhook, which knows better what it is."""
 
     text: Receive = field(repr=False)
+    stored_as: Keyword | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,10 @@ class OptOut:
         known = {self.stop_source: self.stop_time, self.start_source: self.start_time}.get(source)
         return known is not None and abs(moment - known) < PRECISION
 
+    def takes_back(self, known: OptOut) -> bool:
+        """Whether something turned out to have been said earlier than `known` has it."""
+        return _is_earlier(self.stop_time, known.stop_time) or _is_earlier(self.start_time, known.start_time)
+
     def merge(self, other: OptOut) -> OptOut:
         """With what was said elsewhere in the same scope."""
         stopped = other if other.stop_time and (not self.stop_time or other.stop_time > self.stop_time) else self
@@ -64,6 +68,10 @@ class OptOut:
 
     def knows(self, source: str) -> bool:
         return self.heard_from(source) is not None
+
+
+def _is_earlier(moment: datetime | None, known: datetime | None) -> bool:
+    return moment is not None and known is not None and moment < known
 
 
 NEVER_SAID = OptOut()

@@ -49,6 +49,10 @@ def is_ours(thread: Thread, event: Receive) -> bool:
     return True
 
 
-def tells_more(thread: Thread, known: Receive) -> bool:
-    """The provider's list knows better when a keyword came; that a text is one, its webhook may be the first to say."""
-    return known.fetched if thread.opt_out.knows(known.source_id) else known.stated is not None
+def tells_more(thread: Thread, known: Receive, stored_as: Keyword | None) -> bool:
+    """The provider's list knows better when a keyword came; that a text is one, its webhook may be the first to say.
+
+    The list is heard of keywords that do not count, too: what does may turn out to have been said before them.
+    """
+    is_keyword = stored_as is not None or thread.opt_out.knows(known.source_id)
+    return known.fetched if is_keyword else known.stated is not None

@@ -89,8 +89,10 @@ class ReceiveMessages:
                 continue
             if item.event.source_id not in gathered.sources:
                 events.setdefault(item.key, {}).setdefault(item.event.source_id, item.event)
-            elif tells_more(thread, item.event):
-                events.setdefault(item.key, {})[item.event.source_id] = Confirm(item.event)
+                continue
+            stored_as = gathered.keywords.get(item.event.source_id)
+            if tells_more(thread, item.event, stored_as):
+                events.setdefault(item.key, {})[item.event.source_id] = Confirm(item.event, stored_as)
         decisions = {}
         for key, new in events.items():
             try:

@@ -107,11 +107,11 @@ DELETE FROM notifier.orphans o USING notifier.gate g
 WHERE NOT g.recovering AND g.change_time < clock_timestamp() - make_interval(secs => %s)
 
 -- name: wake_lanes
--- Those that sleep, but for those whose senders are switched off; early is harmless.
+-- Those that wait; early is harmless. Those of a sender that is switched off sleep on.
 WITH asleep AS MATERIALIZED (
   SELECT l.thread_id FROM notifier.lanes l
-  WHERE l.wake_time = 'infinity'
-    AND NOT EXISTS (SELECT 1 FROM notifier.senders s WHERE s.sender = l.sender AND s.sending_paused)
+  WHERE l.wake_time > clock_timestamp() AND l.wake_time < 'infinity' AND l.in_flight IS NULL
+  ORDER BY l.wake_time
   LIMIT %s
   FOR UPDATE OF l SKIP LOCKED
 )

@@ -229,7 +229,8 @@ INSERT INTO notifier.coverage AS c (account_sid, start_time, listed_time, owner,
 VALUES (%s, now(), now(), %s, now() + make_interval(secs => %s))
 ON CONFLICT (account_sid) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
 WHERE (c.owner = excluded.owner OR c.lease_until <= now()) AND c.listed_time <= now() - make_interval(secs => %s)
-RETURNING date_part('epoch', now()), date_part('epoch', start_time), date_part('epoch', listed_time)
+RETURNING date_part('epoch', now()), date_part('epoch', start_time), date_part('epoch', listed_time),
+  (SELECT date_part('epoch', g.recover_time) FROM notifier.gate g)
 
 -- name: keep_coverage
 UPDATE notifier.coverage SET lease_until = now() + make_interval(secs => %s)

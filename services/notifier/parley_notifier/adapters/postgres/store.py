@@ -15,6 +15,7 @@ from parley_notifier.domain.coverage import Turn
 from parley_notifier.domain.decision import Decision
 from parley_notifier.domain.delivery import State
 from parley_notifier.domain.facts import Submission
+from parley_notifier.domain.gate import Passage
 from parley_notifier.domain.lane import WINDOW
 from parley_notifier.domain.opt_out import OptOut, OptOutKey
 from parley_notifier.domain.settlement import Look
@@ -31,6 +32,8 @@ class PostgresBatch:
         self._queries = queries
 
     async def gather(self, wanted: Wanted, *, wait: bool) -> Gathered:
+        # Before all other locks: who closes the gate waits for this one, and nobody else for both.
+        await self._queue("pass_gate")
         first = [submission for submission in wanted.submissions if submission.seq == 1]
         opting = [opt_out.participant for opt_out in wanted.opt_outs]
         if opting:
@@ -46,8 +49,10 @@ class PostgresBatch:
         lanes = (rows.ids(threads), rows.ids(wanted.reported))
         locked = await self._queue("lock_lanes" if wait else "lock_free_lanes", *lanes)
         reported = await self._queue("read_deliveries", lanes[1]) if wanted.reported else None
+        passage = await self._queue("read_passage")
         found = await self._fetch("read_lanes", WINDOW, *lanes)
         gathered = _gathered(found, {row[0] for row in await locked.fetchall()})
+        gathered.passage = Passage(*(await passage.fetchall())[0])
         if reported is not None:
             _add_deliveries(gathered, await reported.fetchall())
         elsewhere = _elsewhere(wanted, gathered)
@@ -61,10 +66,13 @@ class PostgresBatch:
         return gathered
 
     async def gather_due(self, limit: int, thread_ids: Collection[str]) -> Gathered:
+        await self._queue("pass_gate")
         due = {row[0] for row in await self._fetch("lock_due_lanes", limit, rows.ids(thread_ids))}
         if not due:
             return Gathered()
+        passage = await self._queue("read_passage")
         gathered = _gathered(await self._fetch("read_lanes", WINDOW, rows.ids(due), rows.ids(())), due)
+        gathered.passage = Passage(*(await passage.fetchall())[0])
         await self._take_pace(gathered, due)
         return gathered
 
@@ -109,7 +117,8 @@ class PostgresStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queries = load_queries("parley_notifier.adapters.postgres")
+        package = "parley_notifier.adapters.postgres"
+        self._queries = {**load_queries(package), **load_queries(package, "gate.sql")}
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[PostgresBatch]:

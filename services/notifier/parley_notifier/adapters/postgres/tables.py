@@ -126,3 +126,30 @@ polls = Table(
     Column("owner", Text(collation="C"), nullable=False),
     Column("lease_until", Time, nullable=False),
 )
+
+gate = Table(
+    "gate",
+    metadata,
+    Column("sole", Boolean, primary_key=True, server_default="true"),
+    Column("closed", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recovering", Boolean, nullable=False),
+    Column("change_time", Time, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("server_start", Time, nullable=False),
+    Column("beat_time", Time, nullable=False),
+    Column("lost_since", Time),
+    Column("recover_time", Time),
+    Column("outbound_covered", Boolean, nullable=False),
+)
+
+orphans = Table(
+    "orphans",
+    metadata,
+    Column("sid", Text(collation="C"), primary_key=True),
+    Column("sender", Text(collation="C"), nullable=False),
+    Column("participant", Text(collation="C"), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("create_time", Time, nullable=False),
+    Column("delivery_id", Id),
+)

@@ -95,8 +95,10 @@ LEFT JOIN LATERAL (
 ) e ON t.endings > 0
 
 -- name: read_sources
-SELECT source_id, message_id::text
-FROM jsonb_to_recordset(%s::text::jsonb) AS i(source_id text) JOIN session.sources USING (source_id)
+-- With what a text was ignored as: a keyword, for one.
+SELECT s.source_id, s.message_id::text, m.ignore_reason
+FROM jsonb_to_recordset(%s::text::jsonb) AS i(source_id text) JOIN session.sources s USING (source_id)
+LEFT JOIN session.messages m ON m.id = s.message_id
 
 -- name: read_requests
 SELECT id, fingerprint, session_id::text, message_id::text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -247,12 +247,24 @@ def cancel_rows(decision: Decision) -> list[dict[str, Any]]:
     return [{"thread_id": thread_id, "message_id": message_id} for message_id in decision.cancel]
 
 
-def opt_out_rows(threads: Iterable[Thread]) -> list[dict[str, Any]]:
+def opt_out_stages(decisions: Iterable[Decision]) -> Iterator[list[dict[str, Any]]]:
+    """To be written one after the other; there is one, but where something was taken back to an earlier moment.
+
+    Each stage has all the rows, so that the first locks them in their order.
+    """
+    ways = [
+        (d.thread, tuple(dict.fromkeys((*d.corrections, d.thread.opt_out)))) for d in decisions if d.opt_out_changed
+    ]
+    for stage in range(max((len(way) for _, way in ways), default=0)):
+        yield _opt_out_rows((thread, way[min(stage, len(way) - 1)]) for thread, way in ways)
+
+
+def _opt_out_rows(heard: Iterable[tuple[Thread, OptOut]]) -> list[dict[str, Any]]:
     """One for each scope and participant: threads of one batch may share it. What was said last counts."""
     found: dict[tuple[str, str], OptOut] = {}
-    for thread in threads:
+    for thread, opt_out in heard:
         name = (thread.opt_out_scope, thread.participant)
-        found[name] = found[name].merge(thread.opt_out) if name in found else thread.opt_out
+        found[name] = found[name].merge(opt_out) if name in found else opt_out
     return [
         {
             "scope": scope,

@@ -18,6 +18,7 @@ from parley_session.adapters.ids import id_before, new_id
 from parley_session.adapters.postgres import rows
 from parley_session.domain.effects import Decision, Done
 from parley_session.domain.events import Request
+from parley_session.domain.keywords import Keyword
 from parley_session.domain.numbering import Sender
 from parley_session.domain.opt_out import OptOut
 from parley_session.domain.thread import SMS, Thread
@@ -34,6 +35,9 @@ from parley_session.ports import (
     Submission,
     ThreadKey,
 )
+
+KEYWORDS = frozenset(keyword.value for keyword in Keyword)
+"""What messages are ignored as that say them."""
 
 Queries = Mapping[str, LiteralString]
 Cursor = psycopg.AsyncCursor[Row]
@@ -58,7 +62,7 @@ class PostgresBatch:
         ours = {row[0] for row in await locked.fetchall()}
         return _gathered(
             [row for row in found if row[0] in ours],
-            dict(await sources.fetchall()) if sources else {},
+            await sources.fetchall() if sources else (),
             _requests(await requests.fetchall()) if requests else {},
         )
 
@@ -103,12 +107,11 @@ class PostgresBatch:
         """What few decisions ask for; returns where the messages that were taken back will stand."""
         attached = [row for d in decisions if (row := rows.attach_row(d))]
         ignored = [rows.ignore_row(d.thread.id, ignore) for d in decisions for ignore in d.ignore]
-        opt_outs = rows.opt_out_rows([d.thread for d in decisions if d.opt_out_changed])
         requests = [rows.request_row(done) for d in decisions for done in d.done]
         for name, parameter in (
             ("attach", attached),
             ("ignore", ignored),
-            ("write_opt_outs", opt_outs),
+            *(("write_opt_outs", stage) for stage in rows.opt_out_stages(decisions)),
             ("write_requests", requests),
         ):
             if parameter:
@@ -232,12 +235,14 @@ def _history(found: Sequence[Row]) -> Mapping[str, Sequence[HistoryItem]]:
 
 
 def _gathered(
-    found: Sequence[Row], sources: Mapping[str, str] | None = None, requests: Mapping[str, Done] | None = None
+    found: Sequence[Row], sources: Sequence[Row] = (), requests: Mapping[str, Done] | None = None
 ) -> Gathered:
     threads = [rows.thread_from_row(row) for row in found]
     people_now, now = found[0][-2:] if found else (None, None)
     by_key = {ThreadKey.of(thread): thread for thread in threads}
-    return Gathered(now, by_key, sources or {}, people_now, requests or {})
+    stored = {source_id: message_id for source_id, message_id, _ in sources}
+    keywords = {source_id: Keyword(reason) for source_id, _, reason in sources if reason in KEYWORDS}
+    return Gathered(now, by_key, stored, people_now, requests or {}, keywords)
 
 
 def _write_parameters(decisions: Sequence[Decision]) -> tuple[str, str, str, str, str]:

@@ -1,0 +1,78 @@
+"""From `kubectl apply` to a number that is ready, and what changes afterwards, as a platform team sees it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from parley.agent.v1 import agent_pb2
+from parley.session.v1 import number_pb2
+from parley_cli.stack.in_process import Options, running
+from parley_operator.domain.webhooks import sms_fallback_url, sms_url
+from tests.kube.kubectl import Kubectl
+from tests.kube.operator.rig import PUBLIC_URL, Rig
+
+EXAMPLE = """
+apiVersion: parley.dev/v1alpha1
+kind: PhoneNumber
+metadata:
+  name: support
+spec:
+  country: CA
+  type: local
+  agent: support
+  settings:
+    greeting: answer
+    inactiveAfter: 2h
+    closingText: Good-bye!
+    turnLimit: 7
+"""
+AGENTS = Path(__file__).parents[2] / "e2e/agents"
+SOON = 30.0
+"""Three times what a quiet machine may take."""
+
+
+async def test_an_applied_number_is_bought_registered_and_ready(rig: Rig, kubectl: Kubectl) -> None:
+    await rig.start()
+    started = time.monotonic()
+    await kubectl.apply(EXAMPLE)
+    resource = await rig.ready("support")
+    took = time.monotonic() - started
+    print(f"Ready after {took:.2f} s")
+    assert took < SOON
+
+    number = rig.number(resource)
+    assert number is not None
+    assert rig.bought() == [number.phone_number]
+    assert (number.sms_url, number.sms_fallback_url) == (sms_url(PUBLIC_URL), sms_fallback_url(PUBLIC_URL))
+    assert number.sms_url.endswith("/twilio/sms#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000")
+
+    registered = await rig.registered(number.phone_number)
+    assert registered is not None
+    assert registered.agent == "support"
+    assert registered.keywords == number_pb2.KEYWORDS_PROVIDER
+    assert not registered.sending_paused
+    assert int(number.created) == registered.ingest_from.seconds
+    wishes = registered.settings
+    assert (wishes.greeting, wishes.turn_limit, wishes.closing_text) == (agent_pb2.GREETING_ANSWER, 7, "Good-bye!")
+    assert wishes.inactive_after.seconds == 7200
+    assert not wishes.HasField("grace"), "what the resource does not say stays the agent's"
+
+    shown = await kubectl("get", "pn", "support", "--no-headers")
+    assert shown.split()[:5] == ["support", number.phone_number, "support", "True", "Ready"]
+
+
+async def test_a_text_to_an_applied_number_is_answered(rig: Rig) -> None:
+    async with running(Options(AGENTS, "seed", durable=False)) as stack:
+        twilio, layout = stack.simulator, stack.layout
+        rig.mount(account_sid=twilio.account_sid, auth_token=twilio.auth_token, api_base_url=twilio.api_url)
+        rig.session_address, rig.public_url = layout.session, layout.public_url
+        rig.environment["PARLEY_API_KEY"] = layout.api_key
+        await rig.start()
+        await rig.apply("support", agent="answering")
+        phone_number = (await rig.ready("support"))["status"]["phoneNumber"]
+        inbound = await twilio.text("+14165559876", phone_number, "Hello?")
+        assert inbound.outcome == "delivered"
+        [reply] = await twilio.wait_for_outbound("+14165559876", 1, 30.0, number=phone_number)
+        assert "Hello?" in reply.body
+        await rig.stop()
