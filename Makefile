@@ -1,8 +1,8 @@
 # The only door: whatever a developer or a CI runs is a target of this file.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test walks lint types laws generate verify bench picture setup
-.PHONY: verify-protos verify-lock verify-compatible
+.PHONY: help demo up test test-kube walks chaos fuzz lint types laws generate verify bench picture setup
+.PHONY: verify-protos verify-lock verify-crd verify-compatible
 
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
@@ -38,13 +38,18 @@ test: .venv/installed ## run every test
 
 LIMIT := $(if $(shell command -v timeout),timeout --foreground -s INT -k 60 20m)
 
+test-kube: .venv/installed ## test on a real Kubernetes API server; the first time builds it, about ten minutes
+	.venv/bin/python -m tests.kube.programs
+	.venv/bin/python -m tests.kube.tools
+	PARLEY_KUBE_REQUIRED=1 .venv/bin/pytest tests/kube $(ARGS)
+
 lint: .venv/installed ## check style: ruff, its formatter, buf
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	cd protos && ../.venv/bin/buf lint
 
 types: .venv/installed ## check types: mypy --strict
-	.venv/bin/mypy services tests bench examples $(ARGS)
+	.venv/bin/mypy services operator tests bench examples $(ARGS)
 
 laws: .venv/installed ## check the laws of ARCHITECTURE.md: who imports whom, what a module may hold
 	.venv/bin/lint-imports --no-logo
@@ -52,12 +57,19 @@ laws: .venv/installed ## check the laws of ARCHITECTURE.md: who imports whom, wh
 
 generate: .venv/installed ## write protos/gen and uv.lock anew
 	PATH="$(CURDIR)/.venv/bin:$$PATH" protos/generate
+	.venv/bin/python -m parley_operator.crd > helm/parley/crds/phonenumbers.yaml
 	.venv/bin/uv lock
 
-verify: verify-protos verify-lock verify-compatible ## prove that nothing generated has drifted and no contract broke
+verify: verify-protos verify-lock verify-crd verify-compatible ## prove that nothing generated has drifted and no contract broke
 
 walks: .venv/installed ## walk the session rules at length: 2,500 random lives of 50 steps, two minutes
 	PARLEY_WALKS=2500 .venv/bin/pytest -o faulthandler_timeout=0 tests/unit/session/test_thread_walk.py $(ARGS)
+
+chaos: .venv/installed ## kill everything, again and again, and judge what became of every text
+	.venv/bin/python -m tests.chaos $(ARGS)
+
+fuzz: .venv/installed ## fuzz signatures, forms, reports, segments, HTTP and JSON: 30 s each, by a seed that is printed
+	.venv/bin/python -m tests.fuzz $(ARGS)
 
 bench: .venv/installed ## measure: turns per second and CPU per turn, every service its own process
 	.venv/bin/python -m bench $(ARGS)
@@ -69,6 +81,9 @@ verify-protos: .venv/installed
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && PATH="$(CURDIR)/.venv/bin:$$PATH" protos/generate "$$fresh" && \
 	if diff -r -x __pycache__ protos/gen "$$fresh"; then echo 'protos/gen is what the protos say.'; \
 	else echo 'protos/gen is not what the protos say: run make generate and commit.' >&2; exit 1; fi
+
+verify-crd: .venv/installed
+	@.venv/bin/python -m parley_operator.crd | diff - helm/parley/crds/phonenumbers.yaml && echo 'The chart has the CRD of the operator.'
 
 verify-lock: .venv/installed
 	.venv/bin/uv lock --check

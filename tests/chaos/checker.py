@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 
 from tests.chaos.history import Accepted, Change, History, Inbound, Message, Session, Turn
 
@@ -28,6 +29,8 @@ FAILED = 6
 INACTIVE = 3
 """Why a session ended: by silence."""
 PRECISION = 0.005
+UNDER_WAY = 0.25
+"""Seconds from reading lanes to the claims' commit, at the most."""
 EXAMPLES = 5
 
 
@@ -190,19 +193,41 @@ def _claims_before(view: View, turn: str, end: Change) -> int:
 
 
 def _opt_outs_hold(view: View) -> Iterator[str]:
-    """Whoever has opted out, as the notifier had it, is sent nothing whose claim came after that."""
-    out: dict[tuple[str, str], bool] = {}
+    """Whoever has opted out, as the notifier had it, is sent nothing whose claim came after that.
+
+    Who stores what a participant has said holds all of their lanes, so the order is exact. Who stores that Twilio has
+    refused a text holds that text's: a claim in another lane of the scope may be under way, and is refused as well.
+    """
+    refused = _refused(view)
+    out_since: dict[tuple[str, str], float] = {}
     of = {delivery.id: (delivery.scope, delivery.participant) for delivery in view.history.deliveries}
     attempts: dict[str, int] = {}
     for change in view.history.changes:
         if change.what == "opt_out":
-            out[change.item["scope"], change.item["participant"]] = bool(change.item["opted_out"])
+            key = (change.item["scope"], change.item["participant"])
+            if change.item["opted_out"]:
+                since = change.at + UNDER_WAY if change.tx in refused else 0.0
+                out_since[key] = min(since, out_since.get(key, since))
+            else:
+                out_since.pop(key, None)
         elif change.what == "delivery":
             delivery, attempt = str(change.item["id"]), int(change.item["attempt"])
             begun = attempt > attempts.get(delivery, 0)
             attempts[delivery] = attempt
-            if begun and out.get(of.get(delivery, ("", ""))):
+            if begun and change.at >= out_since.get(of.get(delivery, ("", "")), inf):
                 yield f"opted out: a send of {delivery} began all the same"
+
+
+def _refused(view: View) -> set[str]:
+    """The transactions that stored Twilio's refusal of a text to somebody who has opted out."""
+    states: dict[str, str] = {}
+    found = set()
+    for change in _changes(view, "delivery"):
+        delivery, state = str(change.item["id"]), str(change.item["state"])
+        if state == "suppressed" and states.get(delivery) == "claimed":
+            found.add(change.tx)
+        states[delivery] = state
+    return found
 
 
 def _cancels_hold(view: View) -> Iterator[str]:

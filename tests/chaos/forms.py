@@ -76,6 +76,7 @@ FEW_CONVERSATIONS = 60
 """Few enough for a notifier to be caught with a fresh claim and nothing on the wire."""
 REFUSED_FOR_NOW: TwilioFaults = (("rate_limit", {"probability": 1.0}),)
 THROTTLED: TwilioFaults = (("rate_limit", {"probability": 0.3}),)
+SLOW_ANSWERS: TwilioFaults = (("slow", {"probability": 1.0, "seconds": 0.45, "accepted": True}),)
 LATE: TwilioFaults = (("slow", {"probability": 0.15, "seconds": 4.0}),)
 UNHEARD: TwilioFaults = (("cut", {"probability": 0.2}), ("lose_callback", {"probability": 0.8}))
 UNREACHED: TwilioFaults = (("cut", {"probability": 0.4, "accepted": False}),)
@@ -87,7 +88,11 @@ _HARDER: dict[str, Harder] = {
         frozenset({"I1b", "I6"}), replace(CALM, freezes=10, frozen=SESSIONS, freeze=(30.0, 60.0)), BURSTY
     ),
     "delivery-fence": Harder(
-        frozenset({"I3"}), replace(AMBUSHES, until_next_claim=True), STEADY, QUICK, FEW_CONVERSATIONS
+        frozenset({"I3"}),
+        replace(AMBUSHES, until_next_claim=True, twilio=SLOW_ANSWERS),
+        STEADY,
+        QUICK,
+        FEW_CONVERSATIONS,
     ),
     "lane-order": Harder(frozenset({"I4"}), replace(CALM, slow_links=(("notifier", 0.45),)), BURSTY),
     "one-in-flight": Harder(frozenset({"I4", "I10", "I11"}), replace(CALM, twilio=THROTTLED), BURSTY),

@@ -57,9 +57,9 @@ async def run(options: Options, folder: Path) -> Run:
         async with asyncio.TaskGroup() as group:
             group.create_task(injector.run())
             group.create_task(deal(rig, options.plan, schedule, options.seed))
-        end(rig)
         if options.plan.restores:
             await restore(rig)
+        end(rig)
         drained, unfinished = await _drain(rig, options.scale.drain_bound)
         bound = options.scale.drain_bound
         journal.write("drained", seconds=drained, unfinished=unfinished, bound=bound)

@@ -120,6 +120,8 @@ def end(rig: Rig) -> None:
     """From here on nothing new goes wrong."""
     for link in rig.links.values():
         link.delay = 0.0
+    for fault in rig.simulator.world.faults:
+        fault.count = 0
 
 
 async def deal(rig: Rig, plan: Plan, schedule: Sequence[Blow], seed: int) -> None:

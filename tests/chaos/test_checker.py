@@ -340,3 +340,15 @@ def test_the_examples_do_not_repeat_themselves() -> None:
     history.changes += [turn(12, "u1", 1, False), turn(13, "u1", 1, False)]
     (verdict,) = [verdict for verdict in check(history) if verdict.invariant == "I6"]
     assert len(verdict.broken) == 1
+
+
+@pytest.mark.parametrize(("refused", "after", "holds"), [(True, 0.1, True), (True, 0.4, False), (False, 0.1, False)])
+def test_twilios_refusal_binds_another_lane_as_soon_as_its_next_claim(refused: bool, after: float, holds: bool) -> None:
+    history = one_conversation()
+    history.deliveries.append(Delivery("m9", "t2", 1, "suppressed", "", 1, False, NUMBER, PARTICIPANT))
+    history.changes[3:4] = [
+        opt_out(4, True),
+        *([delivery(4, "m2", "suppressed", 1)] if refused else []),
+        replace(delivery(4, "m9", "claimed", 1), tx="4.5", at=4.0 + after),
+    ]
+    assert {verdict.invariant: verdict.holds for verdict in check(history)}["I7"] is holds

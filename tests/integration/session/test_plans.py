@@ -142,7 +142,7 @@ def histories() -> str:
     )
 
 
-def written() -> tuple[str, str, str, str]:
+def written() -> tuple[str, str, str, str, str]:
     """A batch of commits, each of which answers one text and claims the next turn."""
     threads = [
         {
@@ -158,7 +158,12 @@ def written() -> tuple[str, str, str, str]:
         }
         for n in THREADS
     ]
-    return dump(threads), dump(_sessions()), dump(_turns()), dump(_messages())
+    outbox = (
+        {"id": message["id"], "at_most_once": False, "expire_time": "2030-01-01T00:00:00Z"}
+        for message in _messages()
+        if message["direction"] == 2
+    )
+    return dump(threads), dump(_sessions()), dump(_turns()), dump(_messages()), dump(outbox)
 
 
 def _sessions() -> Iterator[dict[str, object]]:
@@ -248,6 +253,7 @@ CASES: dict[str, tuple[tuple[object, ...], set[str]]] = {
     "finish_opt_outs": ((OPT_OUTS,), {"opt_outs_pkey"}),
     "attach": ((ATTACHED,), {PLACE}),
     "history": ((histories(),), {PLACE}),
+    "find_backlogged": (("00000000-0000-7000-8000-000000000000", 20), {"outbox_pkey"}),
     "renew_leases": ((turns(lease=20.0),), {"turns_pkey"}),
     "record": ((records(),), {"messages_pkey", "outbox_pkey"}),
     "take_unsubmitted": (

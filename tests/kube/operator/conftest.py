@@ -17,5 +17,5 @@ from tests.kube.operator.rig import Rig, rig_in
 async def rig(
     cluster: Cluster, kube: Client, namespace: str, database: FreshDatabase, tmp_path: Path
 ) -> AsyncIterator[Rig]:
-    async with rig_in(cluster, kube, namespace, database, tmp_path / "rig") as rig:
+    async with rig_in(cluster, kube, namespace, database, tmp_path) as rig:
         yield rig

@@ -12,7 +12,6 @@ from parley_simulator.domain.faults import Kind
 from parley_simulator.domain.inventory import NumberType
 from parley_simulator.handlers.configure_service import ServiceChange
 from parley_simulator.handlers.decide_papers import Verdict
-
 from tests.kube.operator.rig import ACCOUNT_SID, Rig
 
 Spec: TypeAlias = dict[str, Any]

@@ -16,15 +16,15 @@ from typing import Any
 
 import aiohttp
 import grpc
-import parley_simulator.app
 import yaml
-from parley_simulator.domain.numbers import Number
-from parley_simulator.settings import Settings as SimulatorSettings
-from parley_simulator.simulator import Simulator
 
+import parley_simulator.app
 from parley.session.v1 import number_pb2, number_service_pb2, number_service_pb2_grpc
 from parley_cli.stack.free_ports import free_ports
 from parley_operator.domain.resource import FINALIZER, GROUP, KIND, PLURAL, VERSION
+from parley_simulator.domain.numbers import Number
+from parley_simulator.settings import Settings as SimulatorSettings
+from parley_simulator.simulator import Simulator
 from tests.contract.session.scripted_agent import ScriptedAgent, agent_running
 from tests.databases import FreshDatabase
 from tests.integration.session.services import KeepingNotifier, Surroundings, notifier_running, service_running
@@ -156,9 +156,9 @@ class Rig:
         """The HTTP status; 0 while nobody answers."""
         with suppress(aiohttp.ClientError, TimeoutError):
             limit = aiohttp.ClientTimeout(total=5)
-            async with aiohttp.ClientSession(timeout=limit) as session:
-                async with session.get(f"http://{self._listen}{path}") as answer:
-                    return answer.status
+            url = f"http://{self._listen}{path}"
+            async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as answer:
+                return answer.status
         return 0
 
     async def until_health(self, status: int, path: str = "/health/live", timeout: float = PATIENCE_SECONDS) -> None:
@@ -175,7 +175,9 @@ class Rig:
         self, name: str, namespace: str | None = None, *, annotations: dict[str, str] | None = None, **spec: Any
     ) -> Object:
         """A PhoneNumber with this spec and no other, by server-side apply."""
-        return await self.kube.apply(PHONE_NUMBERS, phone_number(name, annotations, **spec), namespace or self.namespace)
+        return await self.kube.apply(
+            PHONE_NUMBERS, phone_number(name, annotations, **spec), namespace or self.namespace
+        )
 
     async def get(self, name: str, namespace: str | None = None) -> Object:
         return await self.kube.get(PHONE_NUMBERS, name, namespace or self.namespace)
@@ -252,7 +254,6 @@ async def rig_in(
     cluster: Cluster, kube: Client, namespace: str, database: FreshDatabase, folder: Path
 ) -> AsyncIterator[Rig]:
     """Everything around the operator. Left: it is killed, and no PhoneNumber of `namespace` stays."""
-    folder.mkdir(exist_ok=True)
     await install(kube)
     kubeconfig = await ServiceAccounts(cluster, kube, NAMESPACE, folder)(ACCOUNT)
     async with AsyncExitStack() as stack:
@@ -267,9 +268,7 @@ async def rig_in(
             await stack.enter_async_context(notifier_running(notifier)),
         )
         session = await stack.enter_async_context(service_running(around))
-        rig = Rig(
-            kube, namespace, simulator, session.service.address, session.numbers, notifier, kubeconfig, folder
-        )
+        rig = Rig(kube, namespace, simulator, session.service.address, session.numbers, notifier, kubeconfig, folder)
         try:
             yield rig
         finally:

@@ -6,11 +6,10 @@ import asyncio
 import subprocess
 from pathlib import Path
 
+from parley_operator.domain.resource import ALLOW_RELEASE, HELM_RELEASE
 from parley_simulator.domain.faults import Kind
 from parley_simulator.handlers.configure_number import NumberChange
 from parley_simulator.handlers.configure_service import ServiceChange
-
-from parley_operator.domain.resource import ALLOW_RELEASE, HELM_RELEASE
 from tests.kube.client import DEFINITIONS, NAMESPACES, Client, Object
 from tests.kube.cluster import Cluster
 from tests.kube.operator.rig import DEFINITION, PHONE_NUMBERS, Rig
@@ -118,7 +117,7 @@ async def test_an_uninstalled_chart_releases_nothing(
     await rig.start()
 
     def helm(*arguments: str) -> None:
-        command = [helms[-1].program, f"--kubeconfig={cluster.admin}", f"--namespace={namespace}", *arguments]
+        command = [str(helms[-1].program), f"--kubeconfig={cluster.admin}", f"--namespace={namespace}", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 

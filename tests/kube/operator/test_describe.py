@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from parley_simulator.domain.faults import Kind
 
+from parley_simulator.domain.faults import Kind
 from tests.kube.client import has_condition
 from tests.kube.kubectl import Kubectl
 from tests.kube.operator.failures import FAILURES

@@ -6,11 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from parley_simulator.handlers.configure_number import NumberChange
-from parley_simulator.handlers.configure_service import ServiceChange
-
 from parley.session.v1 import number_service_pb2
 from parley_operator.domain.webhooks import sms_fallback_url, sms_url
+from parley_simulator.handlers.configure_number import NumberChange
+from parley_simulator.handlers.configure_service import ServiceChange
 from tests.kube.client import PATIENCE_SECONDS, has_condition
 from tests.kube.kubectl import Kubectl
 from tests.kube.operator.rig import PHONE_NUMBERS, PUBLIC_URL, Rig
@@ -77,9 +76,7 @@ async def test_a_messaging_service_that_takes_the_texts_is_told_of(rig: Rig) -> 
     await rig.start()
     await rig.apply("support")
     phone_number = (await rig.ready("support"))["status"]["phoneNumber"]
-    taking = ServiceChange(
-        numbers=(phone_number,), inbound_request_url=ELSEWHERE, use_inbound_webhook_on_number=False
-    )
+    taking = ServiceChange(numbers=(phone_number,), inbound_request_url=ELSEWHERE, use_inbound_webhook_on_number=False)
     service = rig.simulator.set_service(taking)
     await rig.says("support", "MessagingServiceTakesTexts")
     # Members share their opt-outs at Twilio, so they share them here.

@@ -12,9 +12,9 @@ import yaml
 
 from parley_cli.stack.free_ports import free_ports
 from parley_simulator.domain.faults import Kind
-from tests.kube.client import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Object
+from tests.kube.client import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, PATIENCE_SECONDS, Object
 from tests.kube.cluster import Cluster
-from tests.kube.operator.rig import ACCOUNT_SID, AUTH_TOKEN, PATIENCE_SECONDS, RBAC, Rig, install
+from tests.kube.operator.rig import ACCOUNT_SID, AUTH_TOKEN, RBAC, Rig, install
 
 NUMBERS = "parley-operator-numbers"
 """What rbac.yaml calls the role about PhoneNumbers, and its binding."""
@@ -136,6 +136,9 @@ async def test_a_watch_that_died_is_replaced_by_the_list_and_fails_liveness(allo
     await rig.apply("unseen")
     await rig.ready("unseen")
     await rig.until_health(503)
+    await rig.apply("unseen-too")
+    await rig.ready("unseen-too")
+    assert await rig.health() == 503
     await install(rig.kube)
     await rig.restart(list_interval=600.0, resync=600.0)
     await rig.apply("after")

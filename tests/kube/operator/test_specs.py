@@ -20,7 +20,7 @@ FIXED = "phoneNumber names one number; remove areaCode and contains, which searc
 CONTAINS = 'write digits, letters, * and %, with + only at the beginning and $ only at the end, e.g. "+4420"'
 ACCOUNT = "write the name of a mounted account, of lower-case letters, digits and hyphens, e.g. default"
 
-REFUSED_SPECS = [
+REFUSED_SPECS: list[tuple[Object, str]] = [
     # The country, and what may be asked of it.
     ({"agent": "support"}, "spec.country: Required value"),
     ({"country": "us"}, 'spec.country: Invalid value: "us": write two capital letters of ISO 3166-1, e.g. US or GB'),
@@ -86,7 +86,7 @@ REFUSED_SPECS = [
         'spec.releasePolicy: Unsupported value: "Delete": supported values: "Retain", "Release"',
     ),
 ]
-REFUSED_SETTINGS = [
+REFUSED_SETTINGS: list[tuple[str, object, str]] = [
     ("greeting", "hello", 'Unsupported value: "hello": supported values: "greet", "answer", "greetAndAnswer"'),
     ("onOpenSession", "merge", 'Unsupported value: "merge": supported values: "supersede", "join", "reject"'),
     ("settle", "5s1ms", f'Invalid value: "5s1ms": {SETTLE}'),

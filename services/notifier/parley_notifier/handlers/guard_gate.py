@@ -35,7 +35,7 @@ class GuardGate:
         self._wake = wake
         self._seen: int | None = None
         self._strange_since: float | None = None
-        self._is_open = False
+        self._opened: float | None = None
         self._lanes_sleep = False
         self._trouble = Trouble("guard_gate")
 
@@ -101,9 +101,9 @@ class GuardGate:
 
     async def _follow(self, gate: Gate) -> None:
         """What slept behind the closed gate is looked at once it is open."""
-        if gate.is_open and not self._is_open:
-            self._lanes_sleep = True
-        self._is_open = gate.is_open
-        if self._is_open and self._lanes_sleep:
+        # By the time of the change: it may have been closed and opened between two looks.
+        if gate.is_open and gate.change_time != self._opened:
+            self._lanes_sleep, self._opened = True, gate.change_time
+        if gate.is_open and self._lanes_sleep:
             self._lanes_sleep = await self._store.wake_lanes(WAKE)
             self._wake()
