@@ -20,8 +20,6 @@ from tests.chaos.audit import UNFINISHED
 from tests.chaos.rig import Rig
 
 PATIENCE = 60.0
-BEATS = 2.5
-"""Seconds: so long every notifier needs at the most to see how far the database has come."""
 UNSENT: Mapping[str, LiteralString] = {
     **{name: query for name, query in UNFINISHED.items() if name not in ("outbox", "deliveries")},
     "replies that are not handed over": """
@@ -30,6 +28,13 @@ UNSENT: Mapping[str, LiteralString] = {
     """,
 }
 """What has to be none when nothing is left to do but sends."""
+UNSEEN: Mapping[str, LiteralString] = {
+    "gates that have not seen the last change": """
+      SELECT count(*) FROM notifier.gate
+      WHERE beat_time < (SELECT max(at) FROM chaos.audit) + interval '2 seconds'
+    """,
+}
+"""Every notifier looks once a second how far the database has come."""
 
 
 async def restore(rig: Rig) -> None:
@@ -40,7 +45,7 @@ async def restore(rig: Rig) -> None:
         await rig.replace_postgres("copy", lambda cluster: _copy(cluster, copy))
         _let_through(rig)
         await _until_none(rig, UNFINISHED)
-        await asyncio.sleep(BEATS)
+        await _until_none(rig, UNSEEN)
         await rig.replace_postgres("restore", lambda cluster: _copy(copy, cluster))
     finally:
         await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)

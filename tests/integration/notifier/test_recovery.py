@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -178,23 +180,26 @@ async def _is(check: Callable[[], bool]) -> bool:
 
 async def _back_up(server: EmbeddedPostgres, folder: Path) -> Path:
     await server.stop_immediately()
-    backup = folder / "backup"
-    shutil.copytree(server.data, backup, symlinks=True)
+    await _copy(server.data / "cluster", folder / "backup")
     await server.start()
-    return backup
+    return folder / "backup"
 
 
 async def _restore(server: EmbeddedPostgres, backup: Path, *, new_timeline: bool) -> None:
     await server.stop_immediately()
-    owner = server.data.stat()
-    for place in server.data.iterdir():
-        shutil.rmtree(place) if place.is_dir() else place.unlink()
-    shutil.copytree(backup, server.data, symlinks=True, dirs_exist_ok=True)
+    cluster = server.data / "cluster"
+    shutil.rmtree(cluster)
+    await _copy(backup, cluster)
     if new_timeline:
-        (server.data / "recovery.signal").touch()
-        with (server.data / "postgresql.auto.conf").open("a") as settings:
+        (cluster / "recovery.signal").touch()
+        owner = cluster.stat()
+        os.chown(cluster / "recovery.signal", owner.st_uid, owner.st_gid)
+        with (cluster / "postgresql.auto.conf").open("a") as settings:
             settings.write("restore_command = 'false'\n")
-    for place in (server.data, *server.data.rglob("*")):
-        shutil.chown(place, owner.st_uid, owner.st_gid)
-    server.data.chmod(owner.st_mode & 0o7777)
     await server.start()
+
+
+async def _copy(source: Path, target: Path) -> None:
+    """With owners and modes, on which PostgreSQL insists."""
+    process = await asyncio.create_subprocess_exec("cp", "-a", str(source), str(target))
+    assert await process.wait() == 0

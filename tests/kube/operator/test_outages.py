@@ -212,6 +212,8 @@ async def relayed(port: int, address: str) -> AsyncIterator[None]:
 
 async def test_an_account_is_asked_one_thing_at_a_time(rig: Rig) -> None:
     rig.simulator.world.limits.concurrency = 1
+    # Long enough for a second request to meet a first one.
+    rig.simulator.add_fault(Kind.SLOW, operation="*", count=None, seconds=0.05)
     await rig.start()
     names = [f"support-{index}" for index in range(8)]
     await asyncio.gather(*(rig.apply(name) for name in names))

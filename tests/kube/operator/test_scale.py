@@ -118,7 +118,7 @@ async def resources(rig: Rig) -> list[Object]:
 async def until_all_are_ready(rig: Rig) -> None:
     async with asyncio.timeout(5 * LIMIT):
         while sum(map(is_ready, found := await resources(rig))) < ALL:
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(0.5)
     assert len({resource["status"]["phoneNumber"] for resource in found}) == ALL
 
 
