@@ -240,15 +240,6 @@ def test_a_message_of_a_canceled_text_raises_an_alarm() -> None:
     assert decided.alarms == [(Alarm.PROOF_AFTER_FINAL, "d1")]
 
 
-def test_a_finding_about_the_attempt_of_another_process_changes_nothing() -> None:
-    """After a restore attempts are numbered anew: the same number may be another's."""
-    flying = claimed(1, owner="other")
-    made, decided = lane(flying), decision()
-    decided.find(made, flying, finding(flying, Answer(429, 20429)))
-    decided.conclude()
-    assert (flying.state, flying.attempt) == (State.CLAIMED, 1)
-
-
 # ---- back-off
 
 

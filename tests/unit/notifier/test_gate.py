@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from parley_notifier.domain.delivery import State
 from parley_notifier.domain.gate import Gate, Step, next_step
+from parley_notifier.domain.outcomes import Answer
+from tests.unit.notifier.test_decisions import claimed, decision, finding, lane
 
 SETTLE = 60.0
 OPEN = Gate(
@@ -63,3 +66,12 @@ def test_it_is_open_where_nothing_speaks_against_it() -> None:
 )
 def test_a_look_calls_for_one_step(gate: Gate, seen: int | None, step: Step) -> None:
     assert next_step(gate, SETTLE, seen) is step
+
+
+def test_a_finding_about_the_attempt_of_another_process_changes_nothing() -> None:
+    """After a restore attempts are numbered anew: the same number may be another's."""
+    flying = claimed(1, owner="other")
+    made, decided = lane(flying), decision()
+    decided.find(made, flying, finding(flying, Answer(429, 20429)))
+    decided.conclude()
+    assert (flying.state, flying.attempt) == (State.CLAIMED, 1)
