@@ -170,7 +170,7 @@ async def test_a_word_of_the_customers_own_that_gave_way_counts_again(replica: R
     await replica.receive(said("S2", "RETOUR", 4, stated=Keyword.START))
     await replica.receive(said("S3", "ARRET", 8, stated=Keyword.STOP))
     await replica.receive(said("S1", "ARRET", 12, stated=Keyword.STOP))
-    await replica.receive(*(said(*listed, fetched=True) for listed in [("S1", "ARRET"), ("S3", "ARRET", 8)]))
+    await replica.receive(said("S1", "ARRET", fetched=True), said("S3", "ARRET", 8, fetched=True))
     assert await rows.all(SAID) == [(NOON + timedelta(minutes=8), NOON + timedelta(minutes=4))]
     assert not await is_answered(replica)
 
