@@ -19,7 +19,7 @@ DECISION = NOTIFIER + "domain/decision.py"
 SEND = NOTIFIER + "handlers/send_message.py"
 
 GUARDS = (
-    Guard("delivery fence", DECISION, "delivery.attempt == finding.claim.attempt and delivery.apply(event)"),
+    Guard("delivery fence", DECISION, "(delivery.owner, delivery.attempt) == (self.owner, finding.claim.attempt)"),
     Guard("one in flight", NOTIFIER + "domain/lane.py", "(head := self.head) is not None and head.final"),
     Guard("deadline rule", SEND, "began - claimed > self._terms.lease - self._terms.margin"),
     Guard("lapse is doubt", NOTIFIER + "domain/delivery.py", "(State.CLAIMED, Event.LAPSE): State.UNKNOWN"),

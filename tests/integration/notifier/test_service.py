@@ -98,14 +98,15 @@ async def test_it_says_that_it_is_healthy(notifier: Notifier) -> None:
 
 async def test_it_does_not_start_on_a_database_that_is_behind(start: Start, database: FreshDatabase) -> None:
     async with await psycopg.AsyncConnection.connect(database.notifier_url, autocommit=True) as connection:
-        await connection.execute("UPDATE notifier.alembic_version SET version_num = '0002'")
-        await connection.execute("DELETE FROM notifier.alembic_version")
+        cursor = await connection.execute("DELETE FROM notifier.alembic_version RETURNING version_num")
+        version = await cursor.fetchone()
+        assert version
         try:
             with pytest.raises(MigrationError, match="run the migrations"):
                 async with start():
                     pass
         finally:
-            await connection.execute("INSERT INTO notifier.alembic_version VALUES ('0002')")
+            await connection.execute("INSERT INTO notifier.alembic_version VALUES (%s)", version)
 
 
 async def test_a_send_under_way_is_finished_and_marked_before_it_stops(

@@ -35,11 +35,14 @@ def pending(seq: int = 1, thread_id: str = "t") -> Delivery:
 def claimed(seq: int = 1, thread_id: str = "t", started_time: float = NOW - 10) -> Delivery:
     made = pending(seq, thread_id)
     made.state, made.attempt, made.started_time, made.due_time = State.CLAIMED, 1, started_time, NOW + 60
+    made.owner = "me"
     return made
 
 
 def decision(known: Iterable[OptOut] = ()) -> Decision:
-    return Decision(NOW, Terms(), "me", allowance=10, clock=NOW, known_opt_outs={one.key: one for one in known})
+    held = {(f"{thread_id}{seq}", 1) for thread_id in "tuv" for seq in range(1, 5)}
+    known_opt_outs = {one.key: one for one in known}
+    return Decision(NOW, Terms(), "me", allowance=10, held=held, clock=NOW, known_opt_outs=known_opt_outs)
 
 
 def refused(delivery: Delivery, began: float) -> Finding:
