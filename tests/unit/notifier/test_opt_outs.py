@@ -136,7 +136,7 @@ def test_a_refusal_is_of_the_moment_at_which_its_send_began(start_time: float, c
 def test_a_refusal_of_an_attempt_that_is_over_is_an_opt_out_too() -> None:
     head = claimed()
     late = refused(head, NOW - 200)
-    head.attempt = 2
+    head.attempt, head.owner = 2, "other"
     made, decided = lane(head, pending(2)), decision()
     decided.find(made, head, late)
     decided.conclude()
