@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 
@@ -102,6 +103,7 @@ async def test_claimed_not_posted(stack: Rig, participant: str) -> None:
     await _conclude(stack, participant, ["1: first"])
 
 
+@pytest.mark.skipif(not os.environ.get("PARLEY_CHAOS"), reason="needs a quiet machine: set PARLEY_CHAOS=1")
 async def test_accepted_not_marked(stack: Rig, participant: str) -> None:
     """The notifier dies with Twilio's 201 unread: evidence keeps it from sending a second time."""
     hold = stack.simulator.place_hold(participant=participant, accepted=True)

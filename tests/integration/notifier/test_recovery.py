@@ -131,6 +131,7 @@ async def test_a_restored_database_sends_nothing_twice(
         assert await gate.is_open()
 
 
+@pytest.mark.skipif(not os.environ.get("PARLEY_CHAOS"), reason="needs a quiet machine: set PARLEY_CHAOS=1")
 async def test_a_volume_that_was_put_back_under_a_running_process_is_noticed(
     own_postgres: EmbeddedPostgres, simulator: Simulator, session: SessionPeer, thread: Thread, tmp_path: Path
 ) -> None:
