@@ -21,6 +21,12 @@ SLOW = 0.3
 """Seconds that Twilio takes for a message, so that there is always one under way."""
 CONVERSATION = 5
 """Texts of one participant: more than ten in a minute would be too many."""
+GATEWAY_PATIENCE = {
+    "PARLEY_GATEWAY_CALL_TIMEOUT": "5",
+    "PARLEY_GATEWAY_TEXT_QUEUE": "5",
+    "PARLEY_GATEWAY_ANSWER_TIMEOUT": "12",
+}
+"""A busy machine must not make a webhook fail; a process that refuses it would."""
 PATIENT = {
     "PARLEY_SESSION_TURN_LEASE": "120",
     "PARLEY_NOTIFIER_LEASE": "120",
@@ -30,10 +36,7 @@ PATIENT = {
     "PARLEY_NOTIFIER_READ_TIMEOUT": "20",
     "PARLEY_NOTIFIER_SEND_TIMEOUT": "25",
     "PARLEY_AGENT_WORKERS": "6",
-    # A busy machine must not make a webhook fail; a process that refuses it would.
-    "PARLEY_GATEWAY_CALL_TIMEOUT": "5",
-    "PARLEY_GATEWAY_TEXT_QUEUE": "5",
-    "PARLEY_GATEWAY_ANSWER_TIMEOUT": "12",
+    **GATEWAY_PATIENCE,
 }
 """Whoever waited for a lease to run out would wait longer than the people do."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 
@@ -15,6 +14,7 @@ from parley_chassis.postgres.embedded import EmbeddedPostgres
 from parley_simulator.handlers.hold_requests import Then
 from tests.databases import fresh_database
 from tests.e2e.rig import Rig, rig
+from tests.e2e.stream import GATEWAY_PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,7 +24,11 @@ async def stack(
     postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Rig]:
     """One stack for all: each test leaves it as whole as it found it, and texts as a participant of its own."""
-    async with fresh_database(postgres, template) as database, rig(database, tmp_path_factory.mktemp("rig")) as stack:
+    folder = tmp_path_factory.mktemp("rig")
+    async with (
+        fresh_database(postgres, template) as database,
+        rig(database, folder, variables=GATEWAY_PATIENCE) as stack,
+    ):
         yield stack
 
 
@@ -103,7 +107,6 @@ async def test_claimed_not_posted(stack: Rig, participant: str) -> None:
     await _conclude(stack, participant, ["1: first"])
 
 
-@pytest.mark.skipif(not os.environ.get("PARLEY_CHAOS"), reason="needs a quiet machine: set PARLEY_CHAOS=1")
 async def test_accepted_not_marked(stack: Rig, participant: str) -> None:
     """The notifier dies with Twilio's 201 unread: evidence keeps it from sending a second time."""
     hold = stack.simulator.place_hold(participant=participant, accepted=True)
