@@ -143,6 +143,23 @@ def test_a_text_of_ours_opens_a_session(stack: RunningStack, participant: str) -
     assert "(opening, " in stack.said("sessions", stack.session_of(participant))
 
 
+def test_a_text_of_ours_is_seen_whichever_number_it_comes_from(stack: RunningStack, participant: str) -> None:
+    number = f"+1666{stack.addresses.number[-7:]}"
+    stack.said("numbers", "add", number, "--agent", "desk")
+    stack.run("text", "Hi", "--from", participant, "--to", number)
+    shown = stack.said("send", "Your table is ready.", "--to", participant)
+    assert shown.startswith("◂ Your table is ready.\nsession ")
+    assert shown.endswith(f' answer it with parley text "…" --from {participant} --to {number}\n')
+
+
+def test_a_text_of_ours_that_does_not_arrive_is_no_success(stack: RunningStack, participant: str) -> None:
+    hold = stack.control("/holds", participant=participant)
+    done = stack.run("send", "Your table is ready.", "--to", participant, "--timeout", "0.1")
+    stack.control(f"/holds/{hold['id']}/release")
+    assert done.exit_code == 1
+    assert "--follow" in done.output
+
+
 def test_time_is_skipped(stack: RunningStack) -> None:
     assert "For people it is now " in stack.said("skip", "1m")
 

@@ -11,7 +11,7 @@ from parley_cli.commands.text import PARTICIPANT
 from parley_cli.stack.phone import phone
 from parley_cli.stack.session_api import ApiError, SessionApi, session_api
 from parley_cli.stack.stack_file import StackAddresses, find_stack
-from parley_cli.terminal import command, console, working
+from parley_cli.terminal import command, complain, console, working
 
 
 @command
@@ -36,14 +36,23 @@ async def _send_to_phone(
     stack: StackAddresses, api: SessionApi, to: str, agent: str, body: str, timeout: float
 ) -> None:
     out = console()
-    async with phone(stack.control, to, stack.number) as handset:
+    # The session service chooses which of the agent's numbers it comes from.
+    async with phone(stack.control, to, None) as handset:
         await handset.catch_up()
         started = await api.start_session(agent, to, body)
         with working("waiting for the text to arrive"):
             bubbles = await handset.replies(timeout=timeout)
-        for bubble in bubbles:
-            out.print(f"[cyan]◂[/cyan] {escape(bubble.body)}", soft_wrap=True)
-    out.print(f'[dim]session {started.session_id}[/dim]   answer it with [bold]parley text "…" --from {to}[/bold]')
+    for bubble in bubbles:
+        out.print(f"[cyan]◂[/cyan] {escape(bubble.body)}", soft_wrap=True)
+    if not bubbles:
+        complain(
+            f"it has not arrived within {timeout:g} s: see it go with `parley sessions {started.session_id} --follow`"
+        )
+        raise typer.Exit(1)
+    endpoint = (await api.get_session(started.session_id)).endpoint
+    ours = "" if endpoint == stack.number else f" --to {endpoint}"
+    answer = f'parley text "…" --from {to}{ours}'
+    out.print(f"[dim]session {started.session_id}[/dim]   answer it with [bold]{answer}[/bold]", soft_wrap=True)
 
 
 async def _usual_agent(stack: StackAddresses, api: SessionApi) -> str:

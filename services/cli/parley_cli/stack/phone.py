@@ -25,9 +25,9 @@ class Bubble:
 
 
 class Phone:
-    """One participant, texting one of our numbers."""
+    """One participant, in touch with one of our numbers, or with all of them: then it can only wait."""
 
-    def __init__(self, http: aiohttp.ClientSession, participant: str, number: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, participant: str, number: str | None) -> None:
         self._http = http
         self.participant = participant
         self.number = number
@@ -49,8 +49,8 @@ class Phone:
 
     async def replies(self, count: int = 1, timeout: float = 15.0) -> list[Bubble]:
         """The texts that came since our last one or the last look, once there are `count`, or after `timeout`."""
-        query = {"participant": self.participant, "number": self.number, "after": str(self._seen)}
-        async with self._http.get("/wait", params={**query, "count": str(count), "timeout": str(timeout)}) as response:
+        query = {**self._unseen(), "count": str(count), "timeout": str(timeout)}
+        async with self._http.get("/wait", params=query) as response:
             messages = (await response.json())["messages"]
         bubbles = _bubbles(messages)
         self._seen = max([self._seen, *(bubble.index for bubble in bubbles)])
@@ -58,11 +58,13 @@ class Phone:
 
     async def automatic(self) -> list[Bubble]:
         """What Twilio itself has answered since our last text or the last look: it does so before anybody is told."""
-        query = {"participant": self.participant, "number": self.number, "after": str(self._seen)}
-        async with self._http.get(
-            "/messages", params={**query, "direction": "outbound", "automatic": "true"}
-        ) as response:
+        query = {**self._unseen(), "direction": "outbound", "automatic": "true"}
+        async with self._http.get("/messages", params=query) as response:
             return _bubbles((await response.json())["messages"])
+
+    def _unseen(self) -> dict[str, str]:
+        number = {"number": self.number} if self.number else {}
+        return {"participant": self.participant, "after": str(self._seen), **number}
 
 
 def _bubbles(messages: list[dict[str, Any]]) -> list[Bubble]:
@@ -70,7 +72,7 @@ def _bubbles(messages: list[dict[str, Any]]) -> list[Bubble]:
 
 
 @asynccontextmanager
-async def phone(control_url: str, participant: str, number: str) -> AsyncIterator[Phone]:
+async def phone(control_url: str, participant: str, number: str | None) -> AsyncIterator[Phone]:
     async with aiohttp.ClientSession(control_url) as http:
         try:
             yield Phone(http, participant, number)
