@@ -18,7 +18,7 @@ from parley_notifier.adapters.postgres.gate import PostgresGate
 from parley_notifier.adapters.postgres.polls import PostgresPolls
 from parley_notifier.adapters.postgres.store import PostgresCoverage, PostgresSenders, PostgresStore
 from parley_notifier.adapters.session_client import SessionClient
-from parley_notifier.adapters.twilio.carrier import Account, Limits, twilio_carrier
+from parley_notifier.adapters.twilio.carrier import Account, Limits, TwilioCarrier, twilio_carrier
 from parley_notifier.domain.coverage import Coverage
 from parley_notifier.domain.facts import Claim, Fact
 from parley_notifier.domain.reports import Record
@@ -38,7 +38,6 @@ from parley_notifier.handlers.take_facts import Later, TakeFacts, taken
 from parley_notifier.handlers.tend_lanes import TendLanes
 from parley_notifier.handlers.time_out_sessions import TimeOutSessions
 from parley_notifier.ports import (
-    Carrier,
     CoverageStore,
     Inbox,
     PollStore,
@@ -86,7 +85,7 @@ class _Machinery:
         settings: Settings,
         store: Store,
         senders: SenderStore,
-        carrier: Carrier,
+        carrier: TwilioCarrier,
         recorder: Recorder,
         gate: GateStore,
         telemetry: Telemetry,
@@ -96,7 +95,8 @@ class _Machinery:
         self.pauses: Batcher[str, None] = Batcher(PauseSenders(senders, settings.pause))
         heed = HeedErrors(self.claims, self.pauses.put)
         terms = settings.terms
-        follow_ups = FollowUps(self._start_send, self._start_look, self._record, heed, heed.delivered)
+        self.guard = GuardGate(gate, carrier, settings.settle, self.tend_wake.set)
+        follow_ups = FollowUps(self._start_send, self._start_look, self._record, heed, heed.delivered, self.guard.saw)
         decide = DecideLanes(store, self.claims, terms, follow_ups)
         self.busy: Batcher[Fact, Later | None] = Batcher(TakeFacts(decide, store), flights=2)
         self.facts: Batcher[Fact, Later | None] = Batcher(TakeFacts(decide, store, self.busy.put))
@@ -178,8 +178,7 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         senders = PostgresSenders(pool)
         gate = PostgresGate(pool)
         machinery = _Machinery(settings, PostgresStore(pool), senders, carrier, sessions, gate, telemetry)
-        guard = GuardGate(gate, carrier, settings.settle, machinery.tend_wake.set)
-        await stack.enter_async_context(loop_running("guard_gate", guard, interval=GUARD, grace=CUT))
+        await stack.enter_async_context(loop_running("guard_gate", machinery.guard, interval=GUARD, grace=CUT))
         follow = FollowNumbers(sessions, senders)
         await stack.enter_async_context(machinery.running(settings.poll))
         polls = machinery.polls(carrier, PostgresPolls(pool), settings)
@@ -189,7 +188,7 @@ async def running(settings: Settings, telemetry: Telemetry | None = None) -> Asy
         )
         coverage = PostgresCoverage(pool, settings.twilio_account_sid)
         owner = machinery.claims.owner
-        jobs = _jobs(settings, sessions, carrier, coverage, owner, lambda: guard.is_sure)
+        jobs = _jobs(settings, sessions, carrier, coverage, owner, lambda: machinery.guard.is_sure)
         await stack.enter_async_context(jobs)
         served = add_to(NotifierServicer(machinery.facts, machinery.busy), GateServicer(gate))
         address = await stack.enter_async_context(grpc_server(settings.listen, settings.process, served))

@@ -231,7 +231,7 @@ async def rows(database: FreshDatabase) -> AsyncIterator[Rows]:
         yield Rows(connection)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], timeout: float = 60.0) -> None:
     """Returns once `check` is true."""
     async with asyncio.timeout(timeout):
         while not await check():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from parley_notifier.domain.delivery import State
-from parley_notifier.domain.gate import Gate, Step, next_step
+from parley_notifier.domain.gate import Gate, Seen, Step, next_step
 from parley_notifier.domain.outcomes import Answer
 from tests.unit.notifier.test_decisions import claimed, decision, finding, lane
 
@@ -25,8 +25,10 @@ OPEN = Gate(
     same_database=True,
     beat_due=False,
     now=1000.0,
+    beat_time=999.0,
     position=500,
 )
+SEEN = Seen(beat_time=999.0, position=500)
 RECOVERING = replace(OPEN, recovering=True, lost_since=880.0, recover_time=900.0)
 
 
@@ -39,33 +41,45 @@ def test_it_is_open_where_nothing_speaks_against_it() -> None:
 @pytest.mark.parametrize(
     ("gate", "seen", "step"),
     [
-        (OPEN, 500, Step.NOTHING),
+        (OPEN, SEEN, Step.NOTHING),
         (OPEN, None, Step.NOTHING),
-        (replace(OPEN, beat_due=True), 500, Step.BEAT),
+        (replace(OPEN, beat_due=True), SEEN, Step.BEAT),
         # It is told also while nothing is sent: what is lost is lost from then on.
-        (replace(OPEN, beat_due=True, closed=True), 500, Step.BEAT),
-        (replace(OPEN, same_server=False), 500, Step.KNOW_SERVER),
+        (replace(OPEN, beat_due=True, closed=True), SEEN, Step.BEAT),
+        (replace(OPEN, same_server=False), SEEN, Step.KNOW_SERVER),
         # Another database counts for more than a server that was started anew.
-        (replace(OPEN, same_server=False, same_database=False), 500, Step.RECOVER),
+        (replace(OPEN, same_server=False, same_database=False), SEEN, Step.RECOVER),
         (replace(OPEN, same_database=False), None, Step.RECOVER),
         # A volume that was put back shows only to who saw what it has forgotten.
-        (replace(OPEN, same_server=False), 501, Step.RECOVER),
-        (OPEN, 501, Step.RECOVER),
-        (RECOVERING, 501, Step.COVER_OUTBOUND),
+        (replace(OPEN, same_server=False), replace(SEEN, position=501), Step.RECOVER),
+        (OPEN, replace(SEEN, position=501), Step.RECOVER),
+        # Its log may have grown again.
+        (OPEN, replace(SEEN, beat_time=999.5), Step.RECOVER),
+        (replace(OPEN, same_server=False), replace(SEEN, beat_time=999.5), Step.RECOVER),
+        (RECOVERING, replace(SEEN, position=501), Step.COVER_OUTBOUND),
         # A recovery that begins while another is under way begins it anew.
-        (replace(RECOVERING, same_database=False), 500, Step.RECOVER),
-        (replace(RECOVERING, same_server=False), 500, Step.KNOW_SERVER),
+        (replace(RECOVERING, same_database=False), SEEN, Step.RECOVER),
+        (replace(RECOVERING, same_server=False), SEEN, Step.KNOW_SERVER),
         # Whoever had claimed a text before may have sent it, and Twilio take it until then.
-        (replace(RECOVERING, now=959.9), 500, Step.NOTHING),
-        (replace(RECOVERING, now=960.0), 500, Step.COVER_OUTBOUND),
-        (replace(RECOVERING, outbound_covered=True), 500, Step.NOTHING),
-        (replace(RECOVERING, inbound_covered=True), 500, Step.COVER_OUTBOUND),
-        (replace(RECOVERING, inbound_covered=True, outbound_covered=True), 500, Step.OPEN),
-        (replace(RECOVERING, inbound_covered=True, outbound_covered=True, closed=True), 500, Step.OPEN),
+        (replace(RECOVERING, now=959.9), SEEN, Step.NOTHING),
+        (replace(RECOVERING, now=960.0), SEEN, Step.COVER_OUTBOUND),
+        (replace(RECOVERING, outbound_covered=True), SEEN, Step.NOTHING),
+        (replace(RECOVERING, inbound_covered=True), SEEN, Step.COVER_OUTBOUND),
+        (replace(RECOVERING, inbound_covered=True, outbound_covered=True), SEEN, Step.OPEN),
+        (replace(RECOVERING, inbound_covered=True, outbound_covered=True, closed=True), SEEN, Step.OPEN),
     ],
 )
-def test_a_look_calls_for_one_step(gate: Gate, seen: int | None, step: Step) -> None:
+def test_a_look_calls_for_one_step(gate: Gate, seen: Seen | None, step: Step) -> None:
     assert next_step(gate, SETTLE, seen) is step
+
+
+@pytest.mark.parametrize(
+    ("position", "seen"),
+    [(499, 500), (501, 501), (8192, 500), (8192 + 40, 500), (8192 + 41, 8233)],
+)
+def test_the_log_is_seen_up_to_the_end_of_a_record(position: int, seen: int) -> None:
+    """PostgreSQL writes whole pages ahead: where one has just begun, a crash takes the rest of a record back."""
+    assert SEEN.with_position(position).position == seen
 
 
 def test_a_finding_about_the_attempt_of_another_process_changes_nothing() -> None:

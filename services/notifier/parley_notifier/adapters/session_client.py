@@ -19,7 +19,7 @@ from parley.session.v1 import (
     session_service_pb2_grpc,
 )
 from parley_chassis.errors import Unavailable, is_unavailable
-from parley_chassis.grpc_channel import Replicas
+from parley_chassis.replicas import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_notifier.domain.coverage import Handed, InboundText
 from parley_notifier.domain.reports import Record, Told

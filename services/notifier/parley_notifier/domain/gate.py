@@ -6,8 +6,12 @@ had sent would be sent again. What Twilio shows of that time is found out first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+
+LOG_PAGE = 8192
+PAGE_HEADER = 40
+"""Bytes of PostgreSQL's write-ahead log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,9 @@ class Gate:
     beat_due: bool
     """It has not been noted for a while that all is well."""
     now: float
+    beat_time: float
     position: int
-    """How far its log goes: it never goes back but in a database that has forgotten something."""
+    """How far its log is on disk, in bytes."""
 
     @property
     def is_open(self) -> bool:
@@ -47,6 +52,27 @@ class Passage:
     is_open: bool = True
     has_orphans: bool = False
     """Twilio has messages that a lost state of the database has sent."""
+    position: int = 0
+    """How far the database's log is on disk, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a process has seen of the database. Neither goes back but in a database that has forgotten something.
+
+    The log tells of what was lost a moment ago; the beat tells of it also when the log has grown again since.
+    """
+
+    beat_time: float
+    position: int
+
+    def shows_loss(self, gate: Gate) -> bool:
+        return gate.position < self.position or gate.beat_time < self.beat_time
+
+    def with_position(self, position: int) -> Seen:
+        """Where a page has just begun, the log may end within a record, which a crash takes back: that is not seen."""
+        is_between_records = position % LOG_PAGE > PAGE_HEADER
+        return replace(self, position=max(position, self.position)) if is_between_records else self
 
 
 class Step(Enum):
@@ -62,13 +88,13 @@ class Step(Enum):
     OPEN = "open"
 
 
-def next_step(gate: Gate, settle: float, seen: int | None) -> Step:
+def next_step(gate: Gate, settle: float, seen: Seen | None) -> Step:
     """What `gate` calls for.
 
     `settle`: for so long Twilio may still take what a process that was at work before had claimed, so what was sent is
-    asked for only after that. `seen`: how far this process has seen the log go.
+    asked for only after that. `seen`: by this process, before it looked.
     """
-    has_forgotten = seen is not None and gate.position < seen
+    has_forgotten = seen is not None and seen.shows_loss(gate)
     if not gate.same_database or (has_forgotten and not gate.recovering):
         return Step.RECOVER
     if not gate.same_server:

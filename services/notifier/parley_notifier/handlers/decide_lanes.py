@@ -35,6 +35,8 @@ class FollowUps:
     heed: Callable[[Notice], None] = lambda notice: None
     delivered: Callable[[str], None] = lambda sender: None
     """With the sender of a text that has arrived."""
+    saw: Callable[[int], None] = lambda position: None
+    """With how far the database's log is on disk."""
 
 
 class DecideLanes:
@@ -59,6 +61,7 @@ class DecideLanes:
         try:
             async with self._store.batch() as batch:
                 gathered = await gather(batch)
+                self._follow_ups.saw(gathered.passage.position)
                 decision = self._decision(gathered)
                 apply(decision, gathered)
                 decision.conclude()

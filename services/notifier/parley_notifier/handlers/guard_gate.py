@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from parley_chassis.errors import ParleyError
-from parley_notifier.domain.gate import Gate, Step, next_step
+from parley_notifier.domain.gate import Gate, Seen, Step, next_step
 from parley_notifier.domain.settlement import CLOCK_SKEW
 from parley_notifier.gate_ports import GateStore, SentList
 from parley_notifier.handlers.note_trouble import Trouble
@@ -33,7 +33,7 @@ class GuardGate:
         self.is_sure = False
         """Whether the last look showed the database that there was, and all of it."""
         self._wake = wake
-        self._seen: int | None = None
+        self._seen: Seen | None = None
         self._strange_since: float | None = None
         self._opened: float | None = None
         self._lanes_sleep = False
@@ -42,15 +42,17 @@ class GuardGate:
     async def __call__(self) -> bool:
         """One look and what it calls for; True if another one may follow at once."""
         try:
+            # What batches see from here on may be later than what this look shows.
+            seen = self._seen
             gate = await self._store.read_gate()
-            step = next_step(gate, self._settle, self._seen)
+            step = next_step(gate, self._settle, seen)
             self.is_sure = step in (Step.NOTHING, Step.BEAT) and not gate.recovering
             if gate.same_server:
                 self._strange_since = None
             if step is Step.KNOW_SERVER and not self._may_judge(gate):
                 return False
             more = await self._take(step, gate)
-            self._seen = gate.position
+            self._remember(gate, seen)
             await self._follow(gate)
         except ParleyError as error:
             self.is_sure = False
@@ -58,6 +60,15 @@ class GuardGate:
             return False
         self._trouble.over()
         return more or self._lanes_sleep
+
+    def saw(self, position: int) -> None:
+        """What a batch has found: how far the log is on disk."""
+        if self._seen is not None and position > self._seen.position:
+            self._seen = self._seen.with_position(position)
+
+    def _remember(self, gate: Gate, before: Seen | None) -> None:
+        position = self._seen.position if self._seen and before and not before.shows_loss(gate) else 0
+        self._seen = Seen(gate.beat_time, position).with_position(gate.position)
 
     def _may_judge(self, gate: Gate) -> bool:
         """Whether this process may say that a server that was started anew has forgotten nothing."""

@@ -7,7 +7,9 @@ SELECT pg_advisory_xact_lock_shared(7166541)
 -- name: read_passage
 -- Whether messages may be claimed, and whether some of them may have been sent by a state that is lost.
 SELECT NOT g.closed AND NOT g.recovering AND g.server_start = pg_postmaster_start_time(),
-  EXISTS (SELECT 1 FROM notifier.orphans o WHERE o.delivery_id IS NULL)
+  EXISTS (SELECT 1 FROM notifier.orphans o WHERE o.delivery_id IS NULL),
+  -- On disk, so that no crash takes it back.
+  (pg_current_wal_flush_lsn() - '0/0')::bigint
 FROM notifier.gate g
 
 -- name: read_gate
@@ -19,7 +21,7 @@ SELECT g.closed, g.recovering, g.reason, date_part('epoch', g.change_time), date
   ),
   g.outbound_covered, g.server_start = pg_postmaster_start_time(), g.identity = notifier.database_identity(),
   g.beat_time < clock_timestamp() - interval '2 seconds', date_part('epoch', clock_timestamp()),
-  (pg_current_wal_lsn() - '0/0')::bigint
+  date_part('epoch', g.beat_time), (pg_current_wal_flush_lsn() - '0/0')::bigint
 FROM notifier.gate g
 
 -- name: count_waiting
