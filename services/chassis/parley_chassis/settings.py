@@ -94,7 +94,7 @@ class ProcessSettings(EnvironmentSettings):
         if any(files) and not all(files):
             raise ValueError("PARLEY_TLS_CERTIFICATE, PARLEY_TLS_KEY and PARLEY_TLS_CA go together: set all or none")
         if self.tls_certificate and self.tls_key and self.tls_ca:
-            _check_pem(self.tls_certificate, self.tls_key, self.tls_ca)
+            check_pem(self.tls_certificate, self.tls_key, self.tls_ca)
         return self
 
     @property
@@ -102,7 +102,7 @@ class ProcessSettings(EnvironmentSettings):
         return self.tls_certificate is not None
 
 
-def _check_pem(certificate: Path, key: Path, authority: Path) -> None:
+def check_pem(certificate: Path, key: Path, authority: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # Without a password at hand, an encrypted key would stop the start with a question on the terminal.

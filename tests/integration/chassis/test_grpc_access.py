@@ -13,8 +13,9 @@ import trustme
 
 from parley.notifier.v1 import notifier_service_pb2_grpc
 from parley_chassis.errors import error_info
-from parley_chassis.grpc_channel import Replicas, open_channel
+from parley_chassis.grpc_channel import open_channel
 from parley_chassis.grpc_server import grpc_server
+from parley_chassis.replicas import Replicas
 from parley_chassis.settings import ProcessSettings
 from tests.integration.chassis.notifier_service import DEADLINE, REQUEST, Notifier, serving, status_of, submit
 

@@ -2,64 +2,19 @@
 
 import asyncio
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from pathlib import Path
+from contextlib import AsyncExitStack
 from typing import Any
 
 import grpc
 import pytest
 import uvloop
 
-from parley.notifier.v1 import notifier_service_pb2_grpc
 from parley_chassis.errors import FailedPrecondition, ResourceExhausted, Unavailable
-from parley_chassis.grpc_channel import Replicas
-from tests.integration.chassis.notifier_service import DEADLINE, DEVELOPMENT, REQUEST, Notifier, serving, status_of
+from tests.integration.chassis.notifier_client import LIMIT, Client, client_of, client_of_servers, server_process
+from tests.integration.chassis.notifier_service import Notifier, serving, status_of
 
-ROOT = Path(__file__).parents[3]
 SHORT = 0.4
-LIMIT = 10.0
-SERVER = """
-import asyncio
-from tests.integration.chassis.notifier_service import serving
-
-async def main():
-    async with serving() as address:
-        print(address, flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-class Client:
-    """Replicas of NotifierService that a test calls."""
-
-    def __init__(self, *addresses: str, suspension: float = 60.0) -> None:
-        stub: Callable[[grpc.aio.Channel], Any] = notifier_service_pb2_grpc.NotifierServiceStub
-        self.replicas = Replicas(addresses, stub, DEVELOPMENT, suspension=suspension)
-
-    async def call(self, timeout: float = DEADLINE, **options: Any) -> None:
-        await self.replicas.call(lambda stub: stub.Submit, REQUEST, timeout=timeout, **options)
-
-
-@asynccontextmanager
-async def client_of(*addresses: str, suspension: float = 60.0) -> AsyncIterator[Client]:
-    client = Client(*addresses, suspension=suspension)
-    try:
-        yield client
-    finally:
-        await client.replicas.close()
-
-
-@asynccontextmanager
-async def client_of_servers(*notifiers: Notifier, suspension: float = 60.0) -> AsyncIterator[Client]:
-    async with AsyncExitStack() as stack:
-        addresses = [await stack.enter_async_context(serving(notifier)) for notifier in notifiers]
-        yield await stack.enter_async_context(client_of(*addresses, suspension=suspension))
 
 
 def failing(error: Exception) -> Notifier:
@@ -67,18 +22,6 @@ def failing(error: Exception) -> Notifier:
         raise error
 
     return Notifier(act)
-
-
-@contextmanager
-def server_process() -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """A server that can be frozen, and its address."""
-    command = [sys.executable, "-c", SERVER]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process.stdout.readline().strip(), process
-        finally:
-            process.kill()
 
 
 async def test_calls_go_round() -> None:
@@ -200,8 +143,8 @@ async def test_only_one_call_finds_out_whether_a_silent_replica_is_back() -> Non
 
 
 async def test_suspensions_of_a_silent_replica_grow_and_those_of_a_refusing_one_do_not() -> None:
-    replicas = Client("127.0.0.1:1", suspension=1.0).replicas
-    (replica,) = replicas._replicas
+    client = Client("127.0.0.1:1", suspension=1.0)
+    (replica,) = client.all
     lengths = []
     for code in [*[grpc.StatusCode.DEADLINE_EXCEEDED] * 5, grpc.StatusCode.UNAVAILABLE]:
         replica.failed(replica.begin(SHORT), code)
@@ -209,7 +152,7 @@ async def test_suspensions_of_a_silent_replica_grow_and_those_of_a_refusing_one_
     assert lengths == [1, 2, 4, 8, 8, 1]
     replica.answered()
     assert replica.suspended_until == 0
-    await replicas.close()
+    await client.replicas.close()
 
 
 async def test_closing_ends_the_calls_under_way() -> None:

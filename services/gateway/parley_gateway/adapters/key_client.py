@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import grpc
 
 from parley.session.v1 import key_service_pb2, key_service_pb2_grpc
-from parley_chassis.grpc_channel import Replicas
+from parley_chassis.replicas import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_gateway.adapters.peer_errors import peer_error
 from parley_gateway.domain.caller import Caller, Scope

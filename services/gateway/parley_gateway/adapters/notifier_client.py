@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
-from parley_chassis.grpc_channel import Replicas
+from parley_chassis.replicas import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_gateway.adapters.intake import Intake, IntakeLimits
 from parley_gateway.adapters.peer_errors import peer_error

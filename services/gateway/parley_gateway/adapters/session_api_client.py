@@ -23,7 +23,7 @@ from parley.session.v1 import (
     session_service_pb2_grpc,
 )
 from parley_chassis.errors import InvalidArgument, NotFound, ParleyError, error_info
-from parley_chassis.grpc_channel import Replicas
+from parley_chassis.replicas import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_gateway.adapters.peer_errors import api_error
 from parley_gateway.domain.api_fields import wrong

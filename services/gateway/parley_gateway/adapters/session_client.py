@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from parley.channel.v1 import channel_pb2
 from parley.session.v1 import session_pb2, session_service_pb2, session_service_pb2_grpc
-from parley_chassis.grpc_channel import Replicas
+from parley_chassis.replicas import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_gateway.adapters.intake import Intake, IntakeLimits
 from parley_gateway.adapters.peer_errors import peer_error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +11,9 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from parley.agent.v1 import agent_pb2, agent_service_pb2_grpc
-from parley_chassis.grpc_channel import call_metadata, open_channel
+from parley_chassis.grpc_channel import call_metadata
+from parley_chassis.names import Resolve, look_up
+from parley_chassis.peers import INTERVAL, Peers
 from parley_chassis.settings import ProcessSettings
 from parley_session.adapters.turn_stream import NoStream, TurnStream
 from parley_session.domain.effects import RunTurn
@@ -35,21 +39,39 @@ AWAY = frozenset(
 
 
 class GrpcAgents:
-    """The Agents port over gRPC. `addresses` maps agent names, or `*` for all others, to `host:port`s."""
+    """The Agents port over gRPC. `addresses` maps agent names, or `*` for all others, to `host:port`s.
 
-    def __init__(self, addresses: Mapping[str, Sequence[str]], process: ProcessSettings, turn_timeout: float) -> None:
-        self._metadata = call_metadata(process)
+    A DNS name stands for all the servers that `resolve` finds behind it, which is asked every `interval` seconds.
+    """
+
+    def __init__(
+        self,
+        addresses: Mapping[str, Sequence[str]],
+        process: ProcessSettings,
+        turn_timeout: float,
+        *,
+        resolve: Resolve = look_up,
+        interval: float = INTERVAL,
+    ) -> None:
+        self._metadata = metadata = call_metadata(process)
         self._timeout = turn_timeout
         self._servers = {
-            name: [AgentServer(address, process, self._metadata) for address in several]
+            name: Peers(
+                several,
+                lambda channel: AgentServer(channel, metadata),
+                process,
+                resolve=resolve,
+                interval=interval,
+            )
             for name, several in addresses.items()
         }
         self._next = 0
 
     async def run_turn(self, run: RunTurn, history: Sequence[HistoryItem]) -> Answer:
-        server = self._server(run.session.agent)
-        outcome = await server.run(turn_request(run, history, self._timeout), self._timeout)
+        servers = self._servers_of(run.session.agent)
+        outcome = await self._one_of(servers).run(turn_request(run, history, self._timeout), self._timeout)
         if not outcome.HasField("response"):
+            servers.look()
             raise AgentAway if outcome.error.code in AWAY else AgentFailed
         response = outcome.response
         if "\x00" in response.state or len(response.state.encode()) > MAX_STATE:
@@ -59,11 +81,13 @@ class GrpcAgents:
         return Answer(run.turn.id, run.turn.fence, replies, response.state, response.hang_up, hand_off)
 
     async def describe(self, name: str) -> AgentDescription:
-        server = self._server(name)
+        servers = self._servers_of(name)
+        server = self._one_of(servers)
         request = agent_pb2.DescribeAgentRequest(agent=name)
         try:
             response = await server.stub.DescribeAgent(request, timeout=DESCRIBE_TIMEOUT, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
+            servers.look()
             raise (AgentAway if error.code().value[0] in AWAY else AgentFailed) from None
         server.streams = response.serves_run_turns
         wishes = wishes_of(response.settings)
@@ -73,26 +97,28 @@ class GrpcAgents:
             raise AgentFailed
         return AgentDescription(_storable(response.version), wishes)
 
-    def _server(self, agent: str) -> AgentServer:
+    def _servers_of(self, agent: str) -> Peers[AgentServer]:
         servers = self._servers.get(agent) or self._servers.get(ANY)
         if not servers:
             raise AgentAway
+        return servers
+
+    def _one_of(self, servers: Peers[AgentServer]) -> AgentServer:
         self._next += 1
         # A server whose stream is down is passed over while another one's is up.
-        ready = [server for server in servers if server.up] or servers
+        ready = [server for server in servers.all if server.up] or servers.all
         return ready[self._next % len(ready)]
 
     async def close(self) -> None:
         for servers in self._servers.values():
-            for server in servers:
-                await server.close()
+            await servers.close()
 
 
 class AgentServer:
-    """One address that serves agents."""
+    """One process that serves agents."""
 
-    def __init__(self, address: str, process: ProcessSettings, metadata: tuple[tuple[str, str], ...]) -> None:
-        self._channel = open_channel(address, process)
+    def __init__(self, channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]) -> None:
+        self._channel = channel
         self.stub = agent_service_pb2_grpc.AgentServiceStub(self._channel)
         self._metadata = metadata
         self._stream = TurnStream(self._channel, lambda: self.stub.RunTurns(metadata=metadata))
@@ -115,9 +141,13 @@ class AgentServer:
             return agent_pb2.TurnOutcome(error=agent_pb2.TurnError(code=error.code().value[0]))
         return agent_pb2.TurnOutcome(response=response)
 
-    async def close(self) -> None:
+    async def close(self, grace: float | None = None) -> None:
+        if grace:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._stream.drain()
         await self._stream.close()
-        await self._channel.close()
+        await self._channel.close(grace)
 
 
 def turn_request(run: RunTurn, history: Sequence[HistoryItem], timeout: float) -> agent_pb2.RunTurnRequest:

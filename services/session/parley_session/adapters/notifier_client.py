@@ -8,7 +8,7 @@ import grpc
 
 from parley.notifier.v1 import notifier_pb2, notifier_service_pb2_grpc
 from parley_chassis.errors import Unavailable, is_unavailable
-from parley_chassis.grpc_channel import Replicas
+from parley_chassis.replicas import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_session.errors import SubmitRefused
 from parley_session.ports import OptOutNotice, Submission

@@ -79,6 +79,12 @@ class TurnStream:
             if self._pending.get(key) is pending:
                 del self._pending[key]
 
+    async def drain(self) -> None:
+        """Returns when every turn given to it has had its outcome."""
+        while self._pending:
+            await asyncio.wait([pending.future for pending in self._pending.values()])
+            await asyncio.sleep(0)  # lets those who waited take it
+
     async def close(self) -> None:
         if self._task:
             self._task.cancel()

@@ -105,9 +105,9 @@ SELECT id, fingerprint, session_id::text, message_id::text
 FROM jsonb_to_recordset(%s::text::jsonb) AS i(id text) JOIN session.requests USING (id)
 
 -- name: write
--- What a batch of decisions says, one write for each table. A function of SQL is not free: session.now() runs once for
--- each place, not for each row.
-WITH threads AS (
+-- What a batch of decisions says, one write for each table. What it stores was said when it was decided: a clock that is
+-- moved between the two would make a text newer than the silence that is counted from it.
+WITH decided AS (SELECT %s::timestamptz AS moment), threads AS (
   UPDATE session.threads t SET session_id = i.session_id, last_position = i.last_position,
     last_inbound = i.last_inbound, taken = i.taken, last_seq = i.last_seq, active_time = i.active_time,
     endings = i.endings, pace = i.pace
@@ -119,9 +119,9 @@ WITH threads AS (
     end_time, outbound, engaged, handed_off, hand_off_destination, hand_off_reason, warning_id, grace_end, due_time,
     awaits_coverage, end_owed, open_time)
   SELECT i.id, i.thread_id, i.agent, i.settings, i.first_position, i.started, i.state, i.end_reason,
-    CASE WHEN i.end_reason IS NOT NULL THEN (SELECT session.now()) END, i.outbound, i.engaged, i.handed_off,
+    CASE WHEN i.end_reason IS NOT NULL THEN (SELECT moment FROM decided) END, i.outbound, i.engaged, i.handed_off,
     coalesce(i.hand_off_destination, ''), coalesce(i.hand_off_reason, ''), i.warning_id, i.grace_end, i.due_time,
-    i.awaits_coverage, i.end_owed, (SELECT session.now())
+    i.awaits_coverage, i.end_owed, (SELECT moment FROM decided)
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, agent text, settings jsonb,
     first_position bigint, started boolean, state text, end_reason smallint, outbound boolean, engaged boolean,
     handed_off boolean, hand_off_destination text, hand_off_reason text, warning_id uuid, grace_end timestamptz,
@@ -150,7 +150,7 @@ WITH threads AS (
   INSERT INTO session.messages (id, thread_id, session_id, turn_id, position, direction, text, media_urls, seq,
     delivery_state, source_id, ignore_reason, kind, traceparent, create_time)
   SELECT i.id, i.thread_id, i.session_id, i.turn_id, i.position, i.direction, i.text, i.media_urls, i.seq,
-    i.delivery_state, i.source_id, coalesce(i.ignore_reason, ''), i.kind, i.traceparent, (SELECT session.now())
+    i.delivery_state, i.source_id, coalesce(i.ignore_reason, ''), i.kind, i.traceparent, (SELECT moment FROM decided)
   FROM jsonb_to_recordset(%s::text::jsonb) AS i(id uuid, thread_id uuid, session_id uuid, turn_id uuid,
     position bigint, direction smallint, text text, media_urls jsonb, seq bigint, delivery_state smallint,
     source_id text, ignore_reason text, kind smallint, traceparent text)

@@ -49,6 +49,7 @@ class PostgresBatch:
     def __init__(self, transaction: Transaction, queries: Queries) -> None:
         self._transaction = transaction
         self._queries = queries
+        self._moment: datetime | None = None
 
     async def gather(
         self, keys: Sequence[ThreadKey], source_ids: Sequence[str] = (), request_ids: Sequence[str] = ()
@@ -60,7 +61,7 @@ class PostgresBatch:
         found = await self._transaction.fetch(self._queries["read"], (parameter,))
         # A thread that was created between the two statements is there to read, but nobody has locked it for us.
         ours = {row[0] for row in await locked.fetchall()}
-        return _gathered(
+        return self._decided_on(
             [row for row in found if row[0] in ours],
             await sources.fetchall() if sources else (),
             _requests(await requests.fetchall()) if requests else {},
@@ -86,7 +87,7 @@ class PostgresBatch:
 
     async def _write(self, decisions: Sequence[Decision]) -> Committed:
         await self._hold_scopes([decision.thread for decision in decisions if decision.opt_out_changed])
-        await self._transaction.queue(self._queries["write"], _write_parameters(decisions))
+        await self._transaction.queue(self._queries["write"], (self._moment, *_write_parameters(decisions)))
         canceled = await self._write_rest(decisions)
         wanted = [_history_row(decision) for decision in decisions if decision.run]
         history = await self._queue("history", rows.dump(wanted)) if wanted else None
@@ -121,9 +122,16 @@ class PostgresBatch:
 
     async def _read_locked(self, keys: Sequence[Row]) -> Gathered:
         if not keys:
-            return _gathered([])
+            return self._decided_on([])
         parameter = rows.dump(ThreadKey(*key)._asdict() for key in keys)
-        return _gathered(await self._transaction.fetch(self._queries["read"], (parameter,)))
+        return self._decided_on(await self._transaction.fetch(self._queries["read"], (parameter,)))
+
+    def _decided_on(
+        self, found: Sequence[Row], sources: Sequence[Row] = (), requests: Mapping[str, Done] | None = None
+    ) -> Gathered:
+        gathered = _gathered(found, sources, requests or {})
+        self._moment = gathered.people_now
+        return gathered
 
     async def _queue(self, name: str, parameter: str) -> Cursor:
         return await self._transaction.queue(self._queries[name], (parameter,))
@@ -234,15 +242,13 @@ def _history(found: Sequence[Row]) -> Mapping[str, Sequence[HistoryItem]]:
     return {turn_id: [HistoryItem(*item) for item in orjson.loads(texts)] for turn_id, texts in found}
 
 
-def _gathered(
-    found: Sequence[Row], sources: Sequence[Row] = (), requests: Mapping[str, Done] | None = None
-) -> Gathered:
+def _gathered(found: Sequence[Row], sources: Sequence[Row], requests: Mapping[str, Done]) -> Gathered:
     threads = [rows.thread_from_row(row) for row in found]
     people_now, now = found[0][-2:] if found else (None, None)
     by_key = {ThreadKey.of(thread): thread for thread in threads}
     stored = {source_id: message_id for source_id, message_id, _ in sources}
     keywords = {source_id: Keyword(reason) for source_id, _, reason in sources if reason in KEYWORDS}
-    return Gathered(now, by_key, stored, people_now, requests or {}, keywords)
+    return Gathered(now, by_key, stored, people_now, requests, keywords)
 
 
 def _write_parameters(decisions: Sequence[Decision]) -> tuple[str, str, str, str, str]:
