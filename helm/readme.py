@@ -22,8 +22,9 @@ KEY = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z][A-Za-z0-9]*):")
 DESCRIPTION, HEADING = re.compile(r"^ *# -- (?P<text>.+)$"), re.compile(r"^# ## (?P<text>.+)$")
 DESCRIBED_BY = "#/properties/defaults/properties/"
 OF_ANY_CHART = {"global"}
+EACH_SERVICE = ("tls", "existingSecrets")
 
-Path_ = tuple[str, ...]
+Place = tuple[str, ...]
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Section:
 
     title: str
     sentences: list[str] = field(default_factory=list)
-    rows: list[tuple[Path_, str]] = field(default_factory=list)
+    rows: list[tuple[Place, str]] = field(default_factory=list)
 
 
 def sections(text: str) -> list[Section]:
@@ -68,7 +69,7 @@ def _table(section: Section, values: dict[str, Any]) -> Iterator[str]:
         yield f"| `{'.'.join(path)}` | {description.replace('|', chr(92) + '|')} | `{default}` |"
 
 
-def value_at(values: Any, path: Path_) -> Any:
+def value_at(values: Any, path: Place) -> Any:
     for key in path:
         values = values[key]
     return values
@@ -79,12 +80,13 @@ def described_schema(schema: dict[str, Any], found: list[Section]) -> dict[str, 
         for path, description in section.rows:
             place = schema
             for key in path:
-                place = place["properties"][key]
+                # What the schema does not know is a stranger, and told as that.
+                place = place.get("properties", {}).get(key, {})
             place["description"] = description.replace("`", "")
     return schema
 
 
-def undescribed(values: Any, described: set[Path_], path: Path_ = ()) -> Iterator[str]:
+def undescribed(values: Any, described: set[Place], path: Place = ()) -> Iterator[str]:
     if path in described:
         return
     if not isinstance(values, dict) or not values:
@@ -94,7 +96,7 @@ def undescribed(values: Any, described: set[Path_], path: Path_ = ()) -> Iterato
         yield from undescribed(value, described, (*path, key))
 
 
-def strangers(schema: dict[str, Any], values: Any, path: Path_ = ()) -> Iterator[str]:
+def strangers(schema: dict[str, Any], values: Any, path: Place = ()) -> Iterator[str]:
     """Values that only one of the schema and values.yaml knows. What refers to `defaults` is theirs."""
     properties = schema.get("properties")
     if not isinstance(properties, dict) or not isinstance(values, dict):
@@ -106,9 +108,6 @@ def strangers(schema: dict[str, Any], values: Any, path: Path_ = ()) -> Iterator
             yield from strangers(place, values[key], (*path, key))
         elif not (place.get("$ref", "").startswith(DESCRIBED_BY) or key in OF_ANY_CHART or path == EACH_SERVICE):
             yield f"values.yaml: has no {'.'.join((*path, key))}, which values.schema.json knows"
-
-
-EACH_SERVICE = ("tls", "existingSecrets")
 
 
 def main(arguments: list[str]) -> int:

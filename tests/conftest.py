@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,9 @@ from hypothesis import HealthCheck, settings
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from tests.databases import FreshDatabase, fresh_database, make_template
 
+# Hears all that is told while tests run.
+pytest_plugins = ["tests.canary.plugin"]
+
 # A process that starts another one while gRPC is at work would run gRPC's own preparations for a fork, which end the
 # child now and then; ours become other programs at once. Read when gRPC is first used.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
@@ -20,6 +24,15 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 # That the machine is busy is no fault of what is tested.
 settings.register_profile("parley", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("parley")
+
+# Nothing that is collected is garbage, and to look through it again and again takes a third of the time.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage; what was collected stays to the end, and is looked through no more."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ class Canary:
         self._ear = _Ear(self.watch)
         self._patches = pytest.MonkeyPatch()
         self._counts: Counter[str] = Counter()
+        self._own: set[Path] = set()
+        """Folders of single tests, which were read when those ended."""
 
     def listen(self) -> None:
         for service in SERVICES:
@@ -80,10 +83,12 @@ class Canary:
                 self.watch.output(text, "standard error")
         if own := getattr(item, "funcargs", {}).get("tmp_path"):
             self.watch.files(own)
+            self._own.add(own)
         # What several tests share has been left by the last test of a module.
         if nextitem is None or nextitem.path != item.path:
             factory = self._config._tmp_path_factory  # type: ignore[attr-defined]
-            self.watch.files(factory.getbasetemp())
+            for shared in set(factory.getbasetemp().iterdir()) - self._own:
+                self.watch.files(shared)
 
     def pytest_sessionfinish(self) -> None:
         output = getattr(self._config, "workeroutput", None)

@@ -79,7 +79,7 @@ def test_a_line_that_was_cut_off_is_a_line() -> None:
 
 
 PLANTED = """
-import logging, sys
+import logging, subprocess, sys
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from services.told import log, raise_error
@@ -93,7 +93,8 @@ def test_a_span():
 def test_a_span_s_event():
     with TracerProvider().get_tracer("t").start_as_current_span("s") as span: span.add_event("canary")
 def test_a_process_s_log(tmp_path):
-    (tmp_path / "gateway.log").write_text('{"time": "x", "level": "INFO", "event": "+15557778881"}\\n')
+    with (tmp_path / "gateway.log").open("w") as log:
+        subprocess.run([sys.executable, "-m", "services.told"], stderr=log, check=True)
 def test_standard_error(capfd=None):
     sys.stderr.write('{"time": "x", "level": "INFO", "event": "15557778881"}\\n')
 @pytest.fixture(scope="module")
@@ -112,6 +113,11 @@ class Missing(NotFound):
     def __init__(self, text): super().__init__(text)
 def log(event, **extra): logging.getLogger("parley_gateway.x").info(event, extra=extra)
 def raise_error(text): raise Missing(text)
+if __name__ == "__main__":
+    from parley_chassis.logs import configure
+    from parley_chassis.settings import ProcessSettings
+    configure(ProcessSettings(insecure_dev=True))
+    log("sent", participant="+15557778881")
 """
 
 
@@ -130,6 +136,10 @@ def run(content: str, *arguments: str) -> str:
         command = [sys.executable, "-m", "pytest", "-q", "-rA"]
         command += ["--basetemp", str(folder / "temp"), *arguments]
         return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100).stdout
+
+
+def test_this_run_is_listened_to(request: pytest.FixtureRequest) -> None:
+    assert request.config.pluginmanager.has_plugin("parley-canary")
 
 
 def test_what_is_planted_in_a_run_of_tests_fails_it_in_whatever_process() -> None:

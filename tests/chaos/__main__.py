@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ import uvloop
 from tests.chaos import forms
 from tests.chaos.checker import Verdict, check
 from tests.chaos.history import read
-from tests.chaos.report import broken, describe, tell
+from tests.chaos.report import broken, describe, table_row, tell
 from tests.chaos.run import Options, run
 from tests.chaos.scale import Scale
 
@@ -71,10 +72,11 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def _judge(options: Options, *, keep: bool) -> list[Verdict]:
     folder = Path(mkdtemp(prefix="parley-chaos-"))
-    made = uvloop.run(run(options, folder))
+    made = uvloop.run(run(options, folder, functools.partial(print, flush=True)))
     history = read(folder)
     verdicts = check(history)
     print(tell(options, made, history, verdicts))
+    print(f"as a row of docs/proof.md: {table_row(made, history, verdicts)} |")
     if keep or (broken(verdicts) and not options.control):
         print(f"histories and logs: {folder}", flush=True)
     else:

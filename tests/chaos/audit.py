@@ -12,6 +12,7 @@ AUDIT: LiteralString = """
 CREATE SCHEMA chaos;
 CREATE TABLE chaos.audit (
   id bigserial PRIMARY KEY,
+  began timestamptz NOT NULL DEFAULT transaction_timestamp(),
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
   what text NOT NULL,
@@ -58,7 +59,14 @@ TABLES: dict[str, LiteralString] = {
         coalesce(nullif(l.opt_out_scope, ''), l.sender) AS scope, l.participant
       FROM notifier.deliveries d JOIN notifier.lanes l USING (thread_id)
     """,
-    "audit": "SELECT id, date_part('epoch', at) AS at, tx::text, what, item FROM chaos.audit ORDER BY id",
+    "audit": """
+      SELECT a.id, date_part('epoch', a.began) AS began, date_part('epoch', a.at) AS at, a.tx::text, a.what, (
+        SELECT jsonb_object_agg(i.key, i.value) FROM jsonb_each(a.item) i
+        WHERE i.key IN ('id', 'fence', 'open', 'state', 'attempt', 'scope', 'participant', 'opted_out', 'end_time',
+          'session_id', 'direction')
+      ) AS item
+      FROM chaos.audit a ORDER BY a.id
+    """,
     "request": "SELECT id, session_id::text AS session, message_id::text AS message FROM session.requests",
 }
 

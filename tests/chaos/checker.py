@@ -29,8 +29,8 @@ FAILED = 6
 INACTIVE = 3
 """Why a session ended: by silence."""
 PRECISION = 0.005
-UNDER_WAY = 0.25
-"""Seconds from reading lanes to the claims' commit, at the most."""
+UNTIL_COMMIT = 0.25
+"""Seconds from a transaction's last write to its commit, which is on its way with it, at the most."""
 EXAMPLES = 5
 
 
@@ -206,7 +206,7 @@ def _opt_outs_hold(view: View) -> Iterator[str]:
         if change.what == "opt_out":
             key = (change.item["scope"], change.item["participant"])
             if change.item["opted_out"]:
-                since = change.at + UNDER_WAY if change.tx in refused else 0.0
+                since = change.at + UNTIL_COMMIT if change.tx in refused else 0.0
                 out_since[key] = min(since, out_since.get(key, since))
             else:
                 out_since.pop(key, None)
@@ -214,7 +214,7 @@ def _opt_outs_hold(view: View) -> Iterator[str]:
             delivery, attempt = str(change.item["id"]), int(change.item["attempt"])
             begun = attempt > attempts.get(delivery, 0)
             attempts[delivery] = attempt
-            if begun and change.at >= out_since.get(of.get(delivery, ("", "")), inf):
+            if begun and change.began >= out_since.get(of.get(delivery, ("", "")), inf):
                 yield f"opted out: a send of {delivery} began all the same"
 
 
@@ -257,7 +257,7 @@ def _timers_hold(view: View) -> Iterator[str]:
 
 def _warned_in_time(history: History, session: Session, messages: Sequence[Message]) -> Iterator[str]:
     for n, message in enumerate(messages):
-        active = [other.at for other in messages[:n] if other.kind != WARNING]
+        active = [other.at for other in messages[:n] if other.kind != WARNING and not other.ignored]
         if message.kind == WARNING and active and message.at < max(active) + history.inactive_after - PRECISION:
             yield f"too early: session {session.id} was warned before it had been silent"
 
@@ -266,7 +266,7 @@ def _ended_in_time(view: View, session: Session, grace_end: float) -> Iterator[s
     if session.ended is not None and session.ended < grace_end - PRECISION:
         yield f"too early: session {session.id} ended before its grace"
     for accepted in view.accepted_by_delivery.get(session.warning or "", ()):
-        if grace_end < view.history.people_time(accepted.at) + view.history.grace - 1:
+        if grace_end < view.history.people_times(accepted.at)[0] + view.history.grace - 1:
             yield f"too early: the grace of session {session.id} began before Twilio had the warning"
 
 
@@ -274,7 +274,8 @@ def _heard(view: View, session: Session, texts: Iterable[Inbound], grace: tuple[
     """Twilio's times are whole seconds: a text of the grace's last second may count as later."""
     for text in texts:
         rows = view.inbound_rows.get(text.sid, [])
-        came_in_time = grace[0] < view.history.people_time(text.at) < grace[1] - 1
+        earliest, latest = view.history.people_times(text.at)
+        came_in_time = grace[0] < earliest and latest < grace[1] - 1
         if came_in_time and rows and rows[0].session != session.id:
             yield f"not heard: session {session.id} ended although {text.sid} had come in time"
 

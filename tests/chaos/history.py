@@ -124,6 +124,8 @@ class Change:
     tx: str
     what: str
     item: Row
+    began: float = 0.0
+    """When its transaction began; `at` is when it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,15 @@ class Request:
     messages: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Between two moments of the machine's, people's clock was moved to be `offset` seconds ahead."""
+
+    began: float
+    ended: float
+    offset: float
+
+
 @dataclass(slots=True)
 class History:
     inbound: list[Inbound] = field(default_factory=list)
@@ -164,21 +175,18 @@ class History:
     """When the notifier had first confirmed to take a message back."""
     requests: dict[str, Request] = field(default_factory=dict)
     """By key."""
-    skips: list[tuple[float, float]] = field(default_factory=list)
-    """When people's clock was moved, and how far it was ahead from then on, in seconds."""
+    skips: list[Skip] = field(default_factory=list)
     inactive_after: float = 86_400.0
     grace: float = 600.0
     unfinished: dict[str, int] = field(default_factory=dict)
     drained: float = 0.0
     drain_bound: float = 39.0
 
-    def people_time(self, at: float) -> float:
-        """The time by people's clock at a moment of the machine's."""
-        ahead = 0.0
-        for since, offset in self.skips:
-            if since <= at:
-                ahead = offset
-        return at + ahead
+    def people_times(self, at: float) -> tuple[float, float]:
+        """The earliest and the latest that it may have been by people's clock at a moment of the machine's."""
+        least = max((skip.offset for skip in self.skips if skip.ended <= at), default=0.0)
+        most = max((skip.offset for skip in self.skips if skip.began <= at), default=0.0)
+        return at + least, at + most
 
 
 def read(folder: Path) -> History:
@@ -222,7 +230,7 @@ _NOTES: Mapping[str, Callable[[History, Row], object]] = {
     "acknowledged": lambda history, row: history.acknowledged.add(row["sid"]),
     "forged": lambda history, row: history.forged.add(row["sid"]),
     "cancel_taken": lambda history, row: history.cancels.setdefault(row["message"], row["at"]),
-    "skip": lambda history, row: history.skips.append((row["at"], row["offset"])),
+    "skip": lambda history, row: history.skips.append(Skip(row["began"], row["at"], row["offset"])),
     "asked": _note_request,
     "drained": _note_drained,
 }

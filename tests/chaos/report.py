@@ -31,9 +31,23 @@ def tell(options: Options, run: Run, history: History, verdicts: Sequence[Verdic
         *(_verdict(verdict) for verdict in verdicts),
         f"{count(verdicts, LOST)} lost, {count(verdicts, DUPLICATED)} duplicated,"
         f" {count(verdicts, OUT_OF_ORDER)} out of order",
-        f"drained in {run.drained:.1f} s (bound {options.scale.drain_bound:.1f} s); {run.seconds:.0f} s in all",
+        f"drained in {run.drained:.1f} s (bound {options.scale.drain_bound:.1f} s); {run.seconds:.0f} s in all,"
+        f" {run.memory} MiB",
     ]
     return "\n".join(lines)
+
+
+def table_row(run: Run, history: History, verdicts: Sequence[Verdict]) -> str:
+    """The run as docs/proof.md shows it, behind the command."""
+
+    def dealt(*kinds: str) -> int:
+        return sum(times for name, times in run.counts.items() if name.partition(" ")[0] in kinds)
+
+    stops = run.counts.get("kill postgresql", 0)
+    cells = [len(history.inbound), len(history.turns), len(history.accepted), dealt("kill") - stops, stops]
+    cells += [dealt("freeze"), dealt("cut", "delay", "hole"), dealt("twilio")]
+    cells += [count(verdicts, kinds) for kinds in (LOST, DUPLICATED, OUT_OF_ORDER)]
+    return " | ".join([*(f"{cell:,}" for cell in cells), f"{run.drained:.1f} s"])
 
 
 def count(verdicts: Sequence[Verdict], kinds: tuple[str, ...]) -> int:

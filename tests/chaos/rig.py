@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
@@ -18,9 +21,9 @@ from parley_chassis.postgres.roles import role_of
 from parley_cli.stack.free_ports import free_ports
 from parley_cli.stack.key_api import key_api
 from parley_cli.stack.layout import Databases, Layout
-from parley_cli.stack.processes import ServiceProcess, grpc_probe, http_probe
+from parley_cli.stack.processes import NotReady, ServiceProcess, grpc_probe, http_probe
 from parley_cli.stack.schema import prepare_database
-from parley_cli.stack.session_api import session_api
+from parley_cli.stack.session_api import ApiAway, session_api
 from parley_simulator.handlers.configure_service import ServiceChange
 from parley_simulator.settings import Settings as SimulatorSettings
 from parley_simulator.simulator import Simulator
@@ -29,6 +32,7 @@ from tests.chaos.history import Journal
 from tests.chaos.proxy import Link, to_port, to_socket
 from tests.chaos.scale import Scale
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 AGENTS = Path(__file__).parent / "agents"
 AGENT = "desk"
@@ -37,6 +41,8 @@ SHARING = NUMBERS[8:]
 """Numbers of one messaging service: who says STOP to one of them says it to all."""
 REPLICAS = {"gateway": 2, "session": 2, "agent": 1, "notifier": 2}
 LATEST_RESTART = 1.0
+START_PATIENCE = 90.0
+"""Seconds. A start costs one of CPU, and a busy machine has others to serve."""
 MOST_DEAD = 2
 """Services at a time, PostgreSQL aside: on a busy machine a start takes seconds, and where nobody lives nothing can go
 wrong."""
@@ -79,6 +85,11 @@ class Rig:
     def is_whole(self, name: str) -> bool:
         """Whether nothing is being done to this process."""
         return name not in self._busy
+
+    async def start(self) -> None:
+        for process in self.services.values():
+            await process.start(wait=False)
+        await asyncio.gather(*(self._back(process) for process in self.services.values()))
 
     async def kill(self, name: str, pause: float) -> None:
         """SIGKILL, and a start after `pause` seconds; returns when it serves again."""
@@ -124,6 +135,7 @@ class Rig:
     async def skip(self, seconds: float) -> None:
         """Moves the clock of people's deadlines on."""
         self.ahead += seconds
+        began = time.time()
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(self.admin_url, autocommit=True) as connection:
@@ -132,18 +144,20 @@ class Rig:
                 # It may have happened: to say how far the clock is ahead may be repeated.
                 await asyncio.sleep(0.05)
             else:
-                self.journal.write("skip", offset=self.ahead)
+                self.journal.write("skip", began=began, offset=self.ahead)
                 self.count("skip")
                 return
 
     async def _back(self, process: ServiceProcess) -> None:
         """A service that gives up its start (PostgreSQL is down) is started again, as an orchestrator would."""
-        async with asyncio.timeout(90):
-            while not await process.probe():
-                if not process.running:
-                    self.count("start again")
-                    await process.start(wait=False)
-                await asyncio.sleep(0.05)
+        give_up = time.monotonic() + START_PATIENCE
+        while not await process.probe():
+            if time.monotonic() > give_up:
+                raise NotReady(f"{process.name} did not start; its log ends:\n{process.tail()}")
+            if not process.running:
+                self.count("start again")
+                await process.start(wait=False)
+            await asyncio.sleep(0.05)
 
     @asynccontextmanager
     async def _alone(self, name: str) -> AsyncIterator[None]:
@@ -181,7 +195,7 @@ async def running(
         _describe_services(rig, control, send_pause)
         for process in rig.services.values():
             stack.push_async_callback(process.kill)
-        await asyncio.gather(*(process.start() for process in rig.services.values()))
+        await rig.start()
         await _register(rig)
         yield rig
 
@@ -264,17 +278,29 @@ def _database_url(rig: Rig, service: str, name: str) -> str:
     return f"postgresql://{role_of(service)}@{link.address}/parley?sslmode=disable"
 
 
+async def _insist(call: Callable[[], Awaitable[T]]) -> T:
+    """On a busy machine a service that serves may take long to answer for the first time."""
+    give_up = time.monotonic() + START_PATIENCE
+    while True:
+        try:
+            return await call()
+        except ApiAway:
+            if time.monotonic() > give_up:
+                raise
+
+
 async def _register(rig: Rig) -> None:
     address, key = rig.layout.session.split(",")[0], rig.layout.api_key
     sms_url, fallback_url = rig.layout.sms_url, rig.layout.sms_fallback_url
+    for number in NUMBERS:
+        rig.simulator.add_number(number, sms_url=sms_url, sms_fallback_url=fallback_url)
+    shared = rig.simulator.set_service(ServiceChange(numbers=SHARING)).sid
     async with session_api(address, key) as api, key_api(address, key) as keys:
         for number in NUMBERS:
-            rig.simulator.add_number(number, sms_url=sms_url, sms_fallback_url=fallback_url)
-        shared = rig.simulator.set_service(ServiceChange(numbers=SHARING)).sid
-        for number in NUMBERS:
-            await api.update_number(number, AGENT, opt_out_scope=shared if number in SHARING else "")
-        _, rig.http_key = await keys.create("chaos", [], ["send", "read"], None)
-    async with asyncio.timeout(15):
+            scope = shared if number in SHARING else ""
+            await _insist(partial(api.update_number, number, AGENT, opt_out_scope=scope))
+        _, rig.http_key = await _insist(partial(keys.create, "chaos", [], ["send", "read"], None))
+    async with asyncio.timeout(START_PATIENCE):
         async with await psycopg.AsyncConnection.connect(rig.admin_url, autocommit=True) as connection:
             while not (await connection.execute("SELECT FROM session.agents")).rowcount:
                 await asyncio.sleep(0.02)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tests.chaos.schedule import Plan, begin, blows, deal, end
 
 STEADY = 0.25
 PATIENCE = 10.0
+PROGRESS = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,19 +47,27 @@ class Run:
     texts: int
     drained: float
     seconds: float
+    memory: int
+    """The most that the rig's own process has held, in MiB."""
 
 
-async def run(options: Options, folder: Path) -> Run:
-    """Leaves the histories in `folder`."""
+async def run(options: Options, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Run:
+    """Leaves the histories in `folder`. `tell` gets a line each minute."""
     began = time.monotonic()
     async with rigs.running(folder, options.scale, options.seed, options.control, options.plan.send_pause) as rig:
         journal = Journal(folder / "injector.jsonl")
         injector = Injector(rig, journal, options.seed, options.conversations, options.seconds, options.habits)
         begin(rig, options.plan)
         schedule = blows(options.plan, options.seed, options.seconds, options.scale)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(injector.run())
-            group.create_task(deal(rig, options.plan, schedule, options.seed))
+        over = asyncio.Event()
+        progress = asyncio.create_task(_tell_progress(rig, injector, tell, over))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(injector.run())
+                group.create_task(deal(rig, options.plan, schedule, options.seed))
+        finally:
+            over.set()
+            await progress
         if options.plan.restores:
             await restore(rig)
         end(rig)
@@ -71,16 +82,36 @@ async def run(options: Options, folder: Path) -> Run:
                 rig.count(f"webhook {hook.kind} {result}")
         _write_twilio(rig, folder)
         await _write_database(rig, folder)
-        return Run(dict(sorted(rig.counts.items())), injector.texts, drained, time.monotonic() - began)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        return Run(dict(sorted(rig.counts.items())), injector.texts, drained, time.monotonic() - began, memory)
+
+
+async def _tell_progress(rig: Rig, injector: Injector, tell: Callable[[str], None], over: asyncio.Event) -> None:
+    began = time.monotonic()
+    while True:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), PROGRESS)
+            return
+        passed = f"{(time.monotonic() - began) / 60:.0f} of {injector.seconds / 60:.0f} min"
+        tell(f"  {passed}: {injector.texts} texts; {dealt(rig.counts)}")
+
+
+def dealt(counts: Mapping[str, int]) -> str:
+    """What was done to processes so far."""
+    kills = sum(times for name, times in counts.items() if name.startswith("kill "))
+    stops = counts.get("kill postgresql", 0)
+    freezes = sum(times for name, times in counts.items() if name.startswith("freeze "))
+    return f"{kills - stops} SIGKILLs, {stops} stops of PostgreSQL, {freezes} SIGSTOPs"
 
 
 async def _drain(rig: Rig, bound: float) -> tuple[float, dict[str, int]]:
     """Seconds until nothing was left to do, and stayed so; what was left soon after the bound."""
     began = time.monotonic()
     quiet_since: float | None = None
+    known: set[str] = set()
     async with await psycopg.AsyncConnection.connect(rig.admin_url, autocommit=True) as connection:
         while True:
-            left = await _unfinished(connection) | _not_listed(rig, await _known_sids(connection))
+            left = await _unfinished(connection) | await _not_fetched(rig, connection, known)
             now = time.monotonic()
             if any(left.values()):
                 quiet_since = None
@@ -101,14 +132,13 @@ async def _unfinished(connection: psycopg.AsyncConnection) -> dict[str, int]:
     return found
 
 
-async def _known_sids(connection: psycopg.AsyncConnection) -> set[str]:
-    cursor = await connection.execute("SELECT source_id FROM session.messages WHERE direction = 1")
-    return {row[0] for row in await cursor.fetchall()}
-
-
-def _not_listed(rig: Rig, known: set[str]) -> dict[str, int]:
-    texts = [message.sid for message in rig.simulator.messages() if not message.outbound]
-    return {"texts that only Twilio has": sum(sid not in known for sid in texts)}
+async def _not_fetched(rig: Rig, connection: psycopg.AsyncConnection, known: set[str]) -> dict[str, int]:
+    """`known` are the sids that were found stored before, and takes those that are found now."""
+    missing = [m.sid for m in rig.simulator.messages() if not m.outbound and m.sid not in known]
+    cursor = await connection.execute("SELECT source_id FROM session.messages WHERE source_id = ANY(%s)", [missing])
+    found = {row[0] for row in await cursor.fetchall()}
+    known |= found
+    return {"texts that only Twilio has": len(missing) - len(found)}
 
 
 def _write_twilio(rig: Rig, folder: Path) -> None:

@@ -41,6 +41,8 @@ class Scale:
 
     factor: float = 20.0
     changed: tuple[tuple[str, float], ...] = ()
+    allowance: float = DRAIN_ALLOWANCE
+    """Of the time to drain, the seconds that are not scaled."""
 
     def seconds(self, real: float) -> float:
         return real / self.factor
@@ -53,4 +55,4 @@ class Scale:
     def drain_bound(self) -> float:
         """Seconds from the last fault to the end of everything."""
         names = ("PARLEY_NOTIFIER_LEASE", "PARLEY_NOTIFIER_SETTLE")
-        return sum(self.seconds(SETTINGS[name]) for name in names) + DRAIN_ALLOWANCE
+        return sum(self.seconds(SETTINGS[name]) for name in names) + self.allowance

@@ -18,6 +18,7 @@ from tests.chaos.history import (
     Message,
     Request,
     Session,
+    Skip,
     Thread,
     Turn,
 )
@@ -67,7 +68,7 @@ def one_conversation() -> History:
         ],
         calls=[Call("c1", "u1", 0.5), Call("c2", "u2", 5.5), Call("c3", "u2", 6.5)],
         requests={"k": Request("k", "Still there?", True, ("m5",))},
-        skips=[(150.0, 86_400.0)],
+        skips=[Skip(149.0, 150.0, 86_400.0)],
     )
 
 
@@ -76,7 +77,8 @@ def turn(n: int, turn_id: str, fence: int, open_: bool) -> Change:
 
 
 def delivery(n: int, delivery_id: str, state: str, attempt: int) -> Change:
-    return Change(n, float(n), str(n), "delivery", {"id": delivery_id, "state": state, "attempt": attempt})
+    item = {"id": delivery_id, "state": state, "attempt": attempt}
+    return Change(n, float(n), str(n), "delivery", item, began=float(n))
 
 
 def message(n: int, message_id: str, session: str, tx: str = "") -> Change:
@@ -308,6 +310,23 @@ def test_an_ignored_text_needs_no_turn() -> None:
     assert all(verdict.holds for verdict in check(history))
 
 
+def test_an_ignored_text_ends_no_silence() -> None:
+    history = one_conversation()
+    history.messages[4] = replace(history.messages[4], position=6)
+    history.messages.append(Message("m6", "t", 5, 1, "START", 80_000.0, session="s", sid="SM3", ignored="start"))
+    assert all(verdict.holds for verdict in check(history) if verdict.invariant == "I8")
+
+
+@pytest.mark.parametrize(("began", "ended", "holds"), [(255, 256, False), (249, 250, True), (249, 256, True)])
+def test_a_text_that_came_while_the_clock_was_moved_may_have_come_behind_the_grace(
+    began: float, ended: float, holds: bool
+) -> None:
+    history = one_conversation()
+    end_over_a_text_that_came_in_time(history)
+    history.skips.append(Skip(began, ended, 2 * 86_400.0))
+    assert {verdict.invariant: verdict.holds for verdict in check(history)}["I8"] is holds
+
+
 def test_a_request_without_an_answer_may_have_been_done_or_not() -> None:
     for token in ("never", "Still there?"):
         history = one_conversation()
@@ -342,13 +361,19 @@ def test_the_examples_do_not_repeat_themselves() -> None:
     assert len(verdict.broken) == 1
 
 
-@pytest.mark.parametrize(("refused", "after", "holds"), [(True, 0.1, True), (True, 0.4, False), (False, 0.1, False)])
-def test_twilios_refusal_binds_another_lane_as_soon_as_its_next_claim(refused: bool, after: float, holds: bool) -> None:
+@pytest.mark.parametrize(
+    ("refused", "after", "lasts", "holds"),
+    [(True, 0.1, 0.0, True), (True, 0.4, 0.0, False), (True, 3.0, 3.5, True), (False, 0.1, 0.0, False)],
+)
+def test_twilios_refusal_binds_another_lane_as_soon_as_its_next_claim(
+    refused: bool, after: float, lasts: float, holds: bool
+) -> None:
+    """A claim that has begun may take long: whoever is at it may be frozen."""
     history = one_conversation()
     history.deliveries.append(Delivery("m9", "t2", 1, "suppressed", "", 1, False, NUMBER, PARTICIPANT))
     history.changes[3:4] = [
         opt_out(4, True),
         *([delivery(4, "m2", "suppressed", 1)] if refused else []),
-        replace(delivery(4, "m9", "claimed", 1), tx="4.5", at=4.0 + after),
+        replace(delivery(4, "m9", "claimed", 1), tx="4.5", at=4.0 + after, began=4.0 + after - lasts),
     ]
     assert {verdict.invariant: verdict.holds for verdict in check(history)}["I7"] is holds

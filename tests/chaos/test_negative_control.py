@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from tests.chaos.report import broken
 from tests.chaos.run import run
 
 
-@pytest.mark.skipif(not os.environ.get("PARLEY_CHAOS"), reason="set PARLEY_CHAOS=1, or run make chaos")
+@pytest.mark.long
+@pytest.mark.timeout(300)
 async def test_a_session_service_that_takes_texts_twice_is_seen(tmp_path: Path) -> None:
     options = forms.control("dedupe", 1, 20.0)
     await run(replace(options, conversations=12, seconds=2.0, plan=replace(options.plan, kills=0)), tmp_path)

@@ -83,11 +83,15 @@ def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "some.jsonl")
     journal.write("asked", key="k", token="w1")
     journal.write("asked", key="k", token="w1", message="m1")
+    journal.write("skip", began=1.0, offset=60.0)
     journal.write("thread", row={"id": "t", "endpoint": "a", "participant": "b", "taken": 1, "last_inbound": 1})
     journal.close()
     history = read(tmp_path)
     assert [(request.acked, request.messages) for request in history.requests.values()] == [(True, ("m1",))]
     assert [thread.id for thread in history.threads] == ["t"]
+    assert history.people_times(0.5) == (0.5, 0.5)
+    assert history.people_times(2.0) == (2.0, 62.0)
+    assert history.people_times(history.skips[0].ended + 1)[0] == history.skips[0].ended + 61
 
 
 @asynccontextmanager

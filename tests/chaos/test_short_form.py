@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,15 @@ from tests.chaos.report import describe, tell
 from tests.chaos.run import run
 
 SEED, FACTOR = 1, 20.0
+BUSY = 120.0
+"""Seconds that a machine which runs other tests as well may take to drain; nothing else is allowed for."""
 
 
-@pytest.mark.skipif(not os.environ.get("PARLEY_CHAOS"), reason="set PARLEY_CHAOS=1, or run make chaos")
+@pytest.mark.long
+@pytest.mark.timeout(400)
 async def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(tmp_path: Path) -> None:
-    options = forms.short(SEED, FACTOR)
+    form = forms.short(SEED, FACTOR)
+    options = replace(form, scale=replace(form.scale, allowance=BUSY))
     made = await run(options, tmp_path)
     history = read(tmp_path)
     verdicts = check(history)
@@ -26,6 +30,6 @@ async def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(tmp_path
     print(said)
     assert all(verdict.holds for verdict in verdicts), said
     assert len(history.threads) >= 100
-    killed = {name.partition(" ")[2].partition("-")[0]: times for name, times in made.counts.items() if "kill " in name}
-    assert killed.keys() == {"gateway", "session", "agent", "notifier", "postgresql"}
-    assert sum(times for name, times in made.counts.items() if "kill " in name) >= 10
+    killed = {name.partition(" ")[2].partition("-")[0] for name in made.counts if name.startswith("kill ")}
+    assert killed == {"gateway", "session", "agent", "notifier", "postgresql"}
+    assert sum(times for name, times in made.counts.items() if name.startswith("kill ")) >= 10

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import pytest
 
 from tests.chart.rendering import Rendered, render, values_of
@@ -19,17 +22,23 @@ def helm() -> Helm:
 
 
 @pytest.fixture(scope="session")
-def minimal(helm: Helm) -> Rendered:
-    return render(helm, values_of("minimal"))
+def configuration(helm: Helm) -> Callable[[str], Rendered]:
+    """What comes of a file in ci/, by its name without `-values.yaml`."""
+    return lru_cache(lambda name: render(helm, values_of(name)))
 
 
 @pytest.fixture(scope="session")
-def available(helm: Helm) -> Rendered:
+def minimal(configuration: Callable[[str], Rendered]) -> Rendered:
+    return configuration("minimal")
+
+
+@pytest.fixture(scope="session")
+def available(configuration: Callable[[str], Rendered]) -> Rendered:
     """The configuration that uses most of what there is."""
-    return render(helm, values_of("high-availability"))
+    return configuration("high-availability")
 
 
 @pytest.fixture(scope="session")
-def mutual(helm: Helm) -> Rendered:
+def mutual(configuration: Callable[[str], Rendered]) -> Rendered:
     """With mutual TLS, and a Secret for each service."""
-    return render(helm, values_of("tls-secrets"))
+    return configuration("tls-secrets")

@@ -1,4 +1,4 @@
-"""Who reaches whom by the NetworkPolicies of a cluster, as its documentation has it; pure, since no network runs here."""
+"""Who reaches whom by the NetworkPolicies of a cluster, as its documentation has it. Pure: no network runs here."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def _is_port(rule: Object, target: Party, port: int, protocol: str) -> bool:
     wanted = rule.get("port")
     if isinstance(wanted, str):
         return isinstance(target, Pod) and target.ports.get(wanted) == port
-    return wanted is None or wanted <= port <= rule.get("endPort", wanted)
+    if wanted is None:
+        return True
+    return bool(wanted <= port <= rule.get("endPort", wanted))
 
 
 def _has_peer(peers: list[Object] | None, peer: Party, policy: Object) -> bool:

@@ -74,9 +74,11 @@ def values_of(configuration: str) -> Object:
 
 
 def merged(base: Object, change: Object) -> Object:
-    """As helm merges values: maps by key, anything else as a whole."""
-    result = dict(base)
+    """As helm merges values: maps by key, anything else as a whole; None takes a key away."""
+    result = {key: value for key, value in base.items() if change.get(key, value) is not None}
     for key, value in change.items():
+        if value is None:
+            continue
         both_maps = isinstance(value, dict) and isinstance(result.get(key), dict)
         result[key] = merged(result[key], value) if both_maps else value
     return result
@@ -84,7 +86,7 @@ def merged(base: Object, change: Object) -> Object:
 
 def render(helm: Helm, values: Object, *flags: str, chart: Path = CHART, release: str = "parley") -> Rendered:
     """Raises RefusedError."""
-    command = [helm.program, "template", release, chart, f"--namespace={NAMESPACE}", "--values=-", *flags]
+    command = [str(helm.program), "template", release, str(chart), f"--namespace={NAMESPACE}", "--values=-", *flags]
     done = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RefusedError(done.stderr.strip())

@@ -1,8 +1,8 @@
-"""Who reaches whom by the chart's NetworkPolicies: a table for the least configuration, and what values change in it."""
+"""Who reaches whom by the chart's NetworkPolicies: a table for the least configuration, and what values change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -20,6 +20,7 @@ from tests.chart.rendering import (
 )
 from tests.kube.tools import Helm
 
+Configuration = Callable[[str], Rendered]
 CLIENT = {"parley.dev/client": "true"}
 TARGETS: dict[str, tuple[Party | str, int]] = {
     "gateway": ("gateway", 8080),
@@ -139,8 +140,8 @@ def test_a_named_database_is_the_only_one_reached(available: Rendered) -> None:
         assert not reaches(rules, there, Outside("10.20.31.40"), 5432)
 
 
-def test_spans_reach_the_collector(helm: Helm) -> None:
-    rendered = render(helm, values_of("telemetry"))
+def test_spans_reach_the_collector(configuration: Configuration) -> None:
+    rendered = configuration("telemetry")
     collector = Pod("observability", {"app": "collector"})
     there, rules = pods(rendered), policies(rendered)
     senders = {name for name, pod in there.items() if reaches(rules, pod, collector, 4317)}
@@ -153,13 +154,13 @@ def test_spans_reach_the_collector(helm: Helm) -> None:
     assert {"gateway", "session", "agent", "notifier"} <= senders
 
 
-def test_policies_can_be_left_out(helm: Helm) -> None:
-    rendered = render(helm, values_of("no-policies-no-hooks"))
+def test_policies_can_be_left_out(configuration: Configuration) -> None:
+    rendered = configuration("no-policies-no-hooks")
     assert not rendered.of_kind("NetworkPolicy")
 
 
-def test_agents_of_other_namespaces_are_reached(helm: Helm) -> None:
-    rendered = render(helm, values_of("agents-elsewhere"))
+def test_agents_of_other_namespaces_are_reached(configuration: Configuration) -> None:
+    rendered = configuration("agents-elsewhere")
     there, rules = pods(rendered), policies(rendered)
     assert reaches(rules, there["session"], Pod("bots", {"app": "bot"}), 50052)
     assert "agent" not in there

@@ -1,14 +1,14 @@
-"""What the operator may do by the chart is what operator/deploy/rbac.yaml lets it do, for all namespaces and for some."""
+"""What the chart lets the operator do is what operator/deploy/rbac.yaml does, for all namespaces and for some."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.chart.rendering import Object, Rendered, documents, render, values_of
-from tests.kube.tools import Helm
+from tests.chart.rendering import Object, Rendered, documents
 
 RBAC = Path(__file__).parents[2] / "operator/deploy/rbac.yaml"
+Configuration = Callable[[str], Rendered]
 EVERYWHERE = "*"
 Permission = tuple[str, str, str, str, str]
 """(namespace, API group, resource, name of one object or "", verb)"""
@@ -45,8 +45,8 @@ def test_all_namespaces_are_looked_after_as_the_operators_own_file_says(minimal:
     assert granted(minimal.objects) == granted(documents(RBAC.read_text()))
 
 
-def test_for_some_namespaces_nothing_is_given_elsewhere(helm: Helm) -> None:
-    found = granted(render(helm, values_of("operator-namespaced")).objects)
+def test_for_some_namespaces_nothing_is_given_elsewhere(configuration: Configuration) -> None:
+    found = granted(configuration("operator-namespaced").objects)
     wide = granted(documents(RBAC.read_text()))
     namespaced = {one for one in wide if one[1] == "parley.dev" or one[2] == "events"}
     assert {one[0] for one in found} == {EVERYWHERE, "team-a", "team-b"}
@@ -63,7 +63,7 @@ def test_nothing_is_given_to_all_verbs_resources_or_groups(minimal: Rendered) ->
         assert permission[2] != "secrets"
 
 
-def test_without_an_operator_nobody_has_permissions(helm: Helm) -> None:
-    rendered = render(helm, values_of("no-operator"))
+def test_without_an_operator_nobody_has_permissions(configuration: Configuration) -> None:
+    rendered = configuration("no-operator")
     assert not rendered.of_kind("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
     assert "operator" not in rendered.components

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -43,9 +44,9 @@ EXAMPLES = ("minimal", "high-availability", "tls-secrets", "agents-image", "tele
 
 
 @pytest.fixture(scope="module", params=EXAMPLES)
-def rendered(helm: Helm, request: pytest.FixtureRequest) -> Rendered:
+def rendered(configuration: Callable[[str], Rendered], request: pytest.FixtureRequest) -> Rendered:
     """`make test-kube` looks at all the others too, on a real API server."""
-    return render(helm, values_of(request.param))
+    return configuration(request.param)
 
 
 def default(service: str, name: str) -> float:
@@ -171,7 +172,9 @@ def test_every_service_is_probed_at_its_start_and_as_long_as_it_lives(rendered: 
 
 def test_addresses_are_those_of_services_of_the_release(rendered: Rendered) -> None:
     services = {
-        f"{one['metadata']['name']}:{port['port']}" for one in rendered.of_kind("Service") for port in one["spec"]["ports"]
+        f"{one['metadata']['name']}:{port['port']}"
+        for one in rendered.of_kind("Service")
+        for port in one["spec"]["ports"]
     }
     for component, pod in rendered.pods.items():
         for container in pod["spec"]["containers"]:
@@ -241,6 +244,18 @@ def test_a_tag_and_digests_are_taken_over(helm: Helm) -> None:
     images = {name: pod["spec"]["containers"][0]["image"] for name, pod in rendered.pods.items()}
     assert images["session"] == images["migrate-session"] == f"r.example.com/p/parley-session@{digest}"
     assert images["gateway"] == "r.example.com/p/parley-gateway:7"
+
+
+def test_agents_of_an_image_are_copied_past_the_mount(configuration: Callable[[str], Rendered]) -> None:
+    pod = configuration("agents-image").pods["agent"]
+    [copy], [agent] = pod["spec"]["initContainers"], pod["spec"]["containers"]
+    [mount] = copy["volumeMounts"]
+    source, target = copy["command"][-2:]
+    assert target.rstrip("/") == mount["mountPath"]
+    assert not f"{source}/".startswith(f"{mount['mountPath']}/"), "the mount hides what is to be copied"
+    assert not f"{mount['mountPath']}/".startswith(source.rstrip("/.") + "/"), "it would be copied into itself"
+    [served] = [one for one in agent["volumeMounts"] if one["name"] == mount["name"]]
+    assert told(agent)["PARLEY_AGENT_DIRECTORY"] == served["mountPath"]
 
 
 def test_services_are_commands_without_a_shell(rendered: Rendered) -> None:
@@ -314,7 +329,8 @@ def test_a_second_installation_has_names_of_its_own(helm: Helm, minimal: Rendere
 def test_names_that_are_long_are_cut_where_kubernetes_would_refuse_them(helm: Helm) -> None:
     rendered = render(helm, values_of("minimal"), release="r" * 53)
     for one in rendered.objects:
-        assert len(one["metadata"]["name"]) <= 63
+        # Those of roles are bounded by nothing.
+        assert len(one["metadata"]["name"]) <= 63 or "rbac" in one["apiVersion"]
         assert all(len(value) <= 63 for value in one["metadata"].get("labels", {}).values())
 
 

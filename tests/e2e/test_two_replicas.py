@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
+import pytest_asyncio
 
-from tests.databases import FreshDatabase
+from parley_chassis.postgres.embedded import EmbeddedPostgres
+from tests.databases import FreshDatabase, fresh_database
 from tests.e2e.rig import Rig, rig
 
 REPLICAS = {"session": 2, "notifier": 2}
@@ -20,43 +23,50 @@ WORK = {"session": "commit", "notifier": "facts"}
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.long]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared(
+    postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Rig]:
+    """A stack for those tests that leave it whole; each has participants of its own."""
+    folder = tmp_path_factory.mktemp("shared")
+    async with fresh_database(postgres, template) as database, rig(database, folder, REPLICAS) as stack:
+        yield stack
+
+
 async def test_bursts_to_a_hundred_threads(database: FreshDatabase, tmp_path_factory: pytest.TempPathFactory) -> None:
     async with rig(database, tmp_path_factory.mktemp("bursts"), REPLICAS) as stack:
         await _bursts(stack, range(100))
         await stack.settled()
-        await _check(stack, texts=300)
+        await _check(stack, range(100), texts=300)
         shares = await _shares_of_work(stack)
         assert all(share >= LEAST_SHARE for share in shares.values()), shares
 
 
-async def test_bursts_while_one_replica_of_each_stands_still(
-    database: FreshDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_bursts_while_one_replica_of_each_stands_still(shared: Rig) -> None:
     """What a frozen process holds is taken over; what it does when it thaws comes too late to count."""
-    async with rig(database, tmp_path_factory.mktemp("frozen"), REPLICAS) as stack:
-        frozen = [stack.services["session-2"], stack.services["notifier-2"]]
-        bursts = asyncio.create_task(_bursts(stack, range(100)))
-        await stack.simulator.wait_until(lambda: len(stack.simulator.messages()) > 150 or None, 20)
-        for process in frozen:
-            process.freeze()
-        await bursts
-        await _bursts(stack, range(100, 130))
-        await stack.settled()
-        for process in frozen:
-            process.thaw()
-        await _bursts(stack, range(130))
-        await stack.settled()
-        await _check(stack, texts=3 * 260)
+    frozen = [shared.services["session-2"], shared.services["notifier-2"]]
+    many = len(shared.simulator.messages()) + 150
+    bursts = asyncio.create_task(_bursts(shared, range(1000, 1100)))
+    await shared.simulator.wait_until(lambda: len(shared.simulator.messages()) > many or None, 60)
+    for process in frozen:
+        process.freeze()
+    await bursts
+    await _bursts(shared, range(1100, 1130))
+    await shared.settled()
+    for process in frozen:
+        process.thaw()
+    await _bursts(shared, range(1060, 1130))
+    await shared.settled()
+    await _check(shared, range(1000, 1130), texts=3 * 200)
 
 
-async def test_sixty_hot_participants(database: FreshDatabase, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_sixty_hot_participants(shared: Rig) -> None:
     """Texts come as fast as their webhooks are answered: each thread is running and receiving at once."""
-    async with rig(database, tmp_path_factory.mktemp("hot"), REPLICAS) as stack:
-        async with asyncio.TaskGroup() as group:
-            for n in range(60):
-                group.create_task(_text_in_a_row(stack, _participant(n), 10))
-        await stack.settled()
-        await _check(stack, texts=600)
+    async with asyncio.TaskGroup() as group:
+        for n in range(2000, 2060):
+            group.create_task(_text_in_a_row(shared, _participant(n), 7))
+    await shared.settled()
+    await _check(shared, range(2000, 2060), texts=420)
 
 
 async def _bursts(stack: Rig, participants: range) -> None:
@@ -83,8 +93,9 @@ def _participant(n: int) -> str:
     return f"+1666050{n:04d}"
 
 
-async def _check(stack: Rig, texts: int) -> None:
+async def _check(stack: Rig, participants: range, texts: int) -> None:
     """Besides what holds of every run: each text is in the answer of one committed turn, in its thread's order."""
+    numbers = [_participant(n) for n in participants]
     await stack.check()
     query = """
       SELECT t.participant,
@@ -93,10 +104,10 @@ async def _check(stack: Rig, texts: int) -> None:
         (SELECT string_agg(m.text, '+' ORDER BY m.seq) FROM session.messages m
           WHERE m.thread_id = t.id AND m.direction = 2),
         (SELECT count(*) FROM session.messages m WHERE m.thread_id = t.id AND m.direction = 1)
-      FROM session.threads t
+      FROM session.threads t WHERE t.participant = ANY(%s)
     """
     async with await psycopg.AsyncConnection.connect(stack.database.admin_url) as connection:
-        rows = await (await connection.execute(query)).fetchall()
+        rows = await (await connection.execute(query, [numbers])).fetchall()
         overlaps = await connection.execute(
             "SELECT FROM session.turns a JOIN session.turns b ON a.thread_id = b.thread_id AND a.id < b.id "
             "AND a.first_position <= b.last_position AND b.first_position <= a.last_position"

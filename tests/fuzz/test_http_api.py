@@ -27,7 +27,7 @@ from parley_chassis.postgres.embedded import EmbeddedPostgres
 from tests.corpus.place import Place, place
 from tests.databases import fresh_database
 
-EXAMPLES = int(os.environ.get("PARLEY_SCHEMA_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("PARLEY_SCHEMA_EXAMPLES", "4"))
 KINDS = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 DOCUMENTED_5XX = frozenset({503})
 # Hypothesis takes what the services on the loop draw at random, while it works in a thread, for its own doing.

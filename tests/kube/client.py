@@ -105,9 +105,15 @@ class Client:
         path = resource.path(namespace or self.namespace, name, subresource)
         return await self._call("PATCH", path, patch, "application/merge-patch+json")
 
-    async def delete(self, resource: Resource, name: str, namespace: str | None = None) -> None:
-        """Returns when the deletion is accepted: finalizers may still hold the object, see `wait_gone`."""
-        await self._call("DELETE", resource.path(namespace or self.namespace, name))
+    async def delete(
+        self, resource: Resource, name: str, namespace: str | None = None, grace_seconds: int | None = None
+    ) -> None:
+        """Returns when the deletion is accepted: finalizers may still hold the object, see `wait_gone`.
+
+        `grace_seconds=0` says of a pod that it has ended, as its kubelet does.
+        """
+        query = {} if grace_seconds is None else {"gracePeriodSeconds": str(grace_seconds)}
+        await self._call("DELETE", resource.path(namespace or self.namespace, name), query=query)
 
     async def token(self, account: str, namespace: str | None = None, seconds: int = 3600) -> str:
         """A token of the service account `account`."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import trustme
 
+IN_CLUSTER = ("10.96.0.1", "kubernetes.default.svc")
+"""Where pods find the API server: the first address of the Services, and its name."""
+
 
 @dataclass(frozen=True)
 class User:
@@ -30,7 +33,7 @@ class Authority:
 
     def __init__(self, folder: Path) -> None:
         self._ca = trustme.CA(organization_name="Parley's tests")
-        server = self._ca.issue_cert("127.0.0.1", "localhost", common_name="kube-apiserver")
+        server = self._ca.issue_cert("127.0.0.1", "localhost", *IN_CLUSTER, common_name="kube-apiserver")
         self.certificate = self._write(folder / "ca.crt", self._ca.cert_pem)
         self.server_certificate = self._write(folder / "server.crt", *server.cert_chain_pems)
         self.server_key = self._write(folder / "server.key", server.private_key_pem)

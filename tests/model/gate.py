@@ -14,15 +14,23 @@ from tests.model.search import Assumption, Guard, Protocol, Rule, Standing, Step
 ATTEMPTS = 2
 PROCESSES = (1, 2)
 
-# Where the product has them is written here when it has them.
+NOTIFIER = "services/notifier/parley_notifier/"
+GATE = NOTIFIER + "domain/gate.py"
+STATEMENTS = NOTIFIER + "adapters/postgres/gate.sql"
 GUARDS = (
-    Guard("gate", "", ""),
-    Guard("gate waits for settle", "", ""),
-    Guard("gate waits for the inbound list", "", ""),
-    Guard("gate waits for turns", "", ""),
-    Guard("gate looks at the outbound list", "", ""),
-    Guard("known sids are forgotten", "", ""),
-    Guard("fence knows its timeline", "", ""),
+    Guard(
+        "gate", STATEMENTS, "SELECT NOT g.closed AND NOT g.recovering AND g.server_start = pg_postmaster_start_time()"
+    ),
+    Guard("gate waits for settle", GATE, "if gate.now >= gate.recover_time + settle else"),
+    Guard("gate waits for the inbound list", GATE, "        if gate.inbound_covered:\n            return Step.OPEN"),
+    # It does not wait for them: what was listed outlasts its opening, and each claim is compared with that.
+    Guard("gate waits for turns", STATEMENTS, "WHERE NOT g.recovering AND g.change_time < clock_timestamp() - make"),
+    Guard("gate looks at the outbound list", NOTIFIER + "handlers/send_message.py", "sid = await self._adopt(claim)"),
+    Guard("known sids are forgotten", NOTIFIER + "handlers/fetch_missed.py", "self._known.forget_all()"),
+    # Of the same process: the gate is closed for longer than it may be at a claim.
+    Guard(
+        "fence knows its timeline", NOTIFIER + "domain/decision.py", "(delivery.owner, delivery.attempt) == (self.owner"
+    ),
 )
 
 

@@ -27,7 +27,7 @@ class Guard:
 
     name: str
     path: str
-    """The file that implements it; empty where nothing does."""
+    """The file that implements it."""
     statement: str
     """As it stands there."""
 
@@ -107,6 +107,8 @@ class _Walk(Generic[S]):
         start = protocol.canonical(protocol.start)
         self.states = [start]
         self._place = {start: 0}
+        self._folded = {protocol.start: 0}
+        """The same by a state as a rule left it: most come again, and to find what they count as takes longest."""
         self._came = [(0, "")]
         self._before: list[list[int]] = [[]]
         """For each state those from which no fault leads to it."""
@@ -119,18 +121,25 @@ class _Walk(Generic[S]):
         return ""
 
     def expand(self, place: int) -> None:
-        state, known, canonical = self.states[place], self._place, self._protocol.canonical
+        state, folded = self.states[place], self._folded
         for rule in self._protocol.rules:
             for what, reached in rule.steps(state, self._standing):
-                after = canonical(reached)
-                at = known.get(after)
+                at = folded.get(reached)
                 if at is None:
-                    at = known[after] = len(self.states)
-                    self.states.append(after)
-                    self._came.append((place, what))
-                    self._before.append([])
+                    at = folded[reached] = self._fold(reached, place, what)
                 if not rule.fault:
                     self._before[at].append(place)
+
+    def _fold(self, reached: S, place: int, what: str) -> int:
+        """Where the state is that `reached` counts as, which comes after `place` if it is a new one."""
+        after = self._protocol.canonical(reached)
+        at = self._place.get(after)
+        if at is None:
+            at = self._place[after] = len(self.states)
+            self.states.append(after)
+            self._came.append((place, what))
+            self._before.append([])
+        return at
 
     def trace(self, place: int) -> list[str]:
         steps = []

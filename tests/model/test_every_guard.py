@@ -3,21 +3,10 @@
 import pytest
 
 from tests.model.search import Guard
-from tests.model.verdicts import ASSUMPTIONS, GUARDS, IN_THE_CODE, NOT_IN_THE_CODE, walk
+from tests.model.verdicts import ASSUMPTIONS, GUARDS, IN_THE_CODE, walk
 
 LONGEST = 20
 """Steps that a person still follows."""
-
-LACKING = {
-    "gate",
-    "gate waits for settle",
-    "gate waits for the inbound list",
-    "gate waits for turns",
-    "gate looks at the outbound list",
-    "known sids are forgotten",
-    "fence knows its timeline",
-}
-"""What the models count on and the product has yet to do."""
 
 
 @pytest.mark.timeout(300)
@@ -41,7 +30,3 @@ def test_the_guard_stands_in_the_product_as_the_model_has_it(protocol: str, guar
     assert guard.stands, (
         f"{protocol}: {guard.path} has changed: look whether {guard.name!r} still holds, and name it anew"
     )
-
-
-def test_what_the_product_lacks_is_known() -> None:
-    assert NOT_IN_THE_CODE == LACKING

@@ -42,8 +42,7 @@ STATES: Mapping[str, tuple[int, int]] = {
 
 GUARDS = [(protocol.name, guard.name) for protocol in PROTOCOLS.values() for guard in protocol.guards]
 ASSUMPTIONS = [(protocol.name, thing.name) for protocol in PROTOCOLS.values() for thing in protocol.assumptions]
-IN_THE_CODE = [(protocol.name, guard) for protocol in PROTOCOLS.values() for guard in protocol.guards if guard.path]
-NOT_IN_THE_CODE = {guard.name for protocol in PROTOCOLS.values() for guard in protocol.guards if not guard.path}
+IN_THE_CODE = [(protocol.name, guard) for protocol in PROTOCOLS.values() for guard in protocol.guards]
 
 
 def walk(protocol: str, without: str = "") -> Found:

@@ -5,12 +5,13 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
   name: {{ include "parley.name" . }}
+  namespace: {{ .root.Release.Namespace }}
   labels:
-    {{- include "parley.labels" . | nindent 4 }}
+    {{- include "parley.labels" . | trim | nindent 4 }}
 spec:
   podSelector:
     matchLabels:
-      {{- include "parley.selectorLabels" . | nindent 6 }}
+      {{- include "parley.selectorLabels" . | trim | nindent 6 }}
   policyTypes: [Ingress, Egress]
 {{- end }}
 
@@ -20,7 +21,7 @@ spec:
 {{- range .names }}
 - podSelector:
     matchLabels:
-      {{- include "parley.selectorLabels" (dict "root" $root "name" .) | nindent 6 }}
+      {{- include "parley.selectorLabels" (dict "root" $root "name" .) | trim | nindent 6 }}
 {{- end }}
 {{- end }}
 

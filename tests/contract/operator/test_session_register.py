@@ -32,6 +32,7 @@ REGISTRATION = Registration(
     opt_out_scope="MG1",
     sending=False,
     ingest_from=1_800_000_000.0,
+    segments_per_second=2.5,
 )
 
 

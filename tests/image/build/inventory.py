@@ -46,7 +46,7 @@ print(
                 for name, found in distributions.items()
                 if '"editable"' in (found.read_text("direct_url.json") or "")
             ],
-            "sources": [name for name in ("/src", "/tools", "/wheels", "/root/.cache") if Path(name).exists()],
+            "sources": [name for name in ("/src", "/tools", "/wheels") if os.path.exists(name)],
             "uncompiled": [
                 str(path)
                 for path in Path("/app/lib").rglob("parley*/**/*.py")

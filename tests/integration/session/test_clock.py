@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
+from itertools import pairwise
+from typing import TypeVar
+
+import psycopg
 
 from parley_session.adapters.postgres.clock import PostgresClock
 from parley_session.domain.events import Receive
 from parley_session.domain.thread import EndReason
 from parley_session.handlers.receive_messages import Incoming, Outcome
 from parley_session.ports import ThreadKey
-from tests.integration.session.asking import REASONS, talk
-from tests.integration.session.replica import Replica, Rows, answer, incoming
+from tests.databases import FreshDatabase
+from tests.integration.session.asking import REASONS, ending, talk
+from tests.integration.session.replica import Replica, Rows, answer, eventually_async, incoming
 from tests.integration.session.silence import DAY, GRACE, HOUR, MINUTE, is_about, left, warnings
 
 CHAT = ThreadKey(2, "echo", "visitor-1")
+T = TypeVar("T")
 
 
 async def test_time_is_skipped_for_all_and_no_row_is_aged(
@@ -72,3 +79,50 @@ async def test_a_chat_is_warned_and_ended_without_anybodys_word(
     assert await rows.all(REASONS) == [(EndReason.INACTIVE,)]
     assert replica.handed_over == [], "a chat has no deliveries"
     assert await rows.one("SELECT count(*) FROM session.outbox") == 0
+
+
+# ---- a clock that is moved between a decision and its write
+
+
+async def skip_before_the_write(
+    decision: Awaitable[T], database: FreshDatabase, rows: Rows, clock: PostgresClock, duration: timedelta
+) -> T:
+    """Lets what is decided wait with its write until time is skipped."""
+    async with await psycopg.AsyncConnection.connect(database.session_url) as holder:
+        await holder.execute("LOCK TABLE session.messages IN SHARE MODE")
+        deciding = asyncio.ensure_future(decision)
+        await eventually_async(lambda: _one_waits(rows))
+        await clock.skip(duration)
+        await holder.rollback()
+    return await deciding
+
+
+async def _one_waits(rows: Rows) -> bool:
+    query = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(await rows.one(query))
+
+
+async def test_a_text_that_is_written_after_a_skip_was_said_before_it(
+    database: FreshDatabase, replica: Replica, rows: Rows, clock: PostgresClock
+) -> None:
+    await skip_before_the_write(replica.receive(incoming("S1")), database, rows, clock, DAY)
+    ((said, opened),) = await rows.all("SELECT m.create_time, s.open_time FROM session.messages m, session.sessions s")
+    assert said == opened == await rows.one("SELECT active_time FROM session.threads")
+
+
+async def test_a_reply_that_is_written_after_a_skip_is_older_than_the_silence_that_is_warned_of(
+    database: FreshDatabase, replica: Replica, rows: Rows, clock: PostgresClock
+) -> None:
+    await replica.receive(incoming("S1"))
+    await skip_before_the_write(replica.commit(answer(replica.last, "hi")), database, rows, clock, DAY)
+    assert (await replica.time_out()).decided == 1
+    told = await rows.all("SELECT create_time FROM session.messages ORDER BY position")
+    assert [after - before >= DAY for (before,), (after,) in pairwise(told)] == [False, True]
+
+
+async def test_an_end_that_is_written_after_a_skip_was_before_it(
+    database: FreshDatabase, replica: Replica, rows: Rows, clock: PostgresClock
+) -> None:
+    session_id = await talk(replica, rows)
+    await skip_before_the_write(replica.ask(ending(session_id)), database, rows, clock, DAY)
+    assert await rows.one("SELECT end_time < open_time + interval '1 hour' FROM session.sessions") is True

@@ -142,7 +142,7 @@ def histories() -> str:
     )
 
 
-def written() -> tuple[str, str, str, str, str]:
+def written() -> tuple[str, ...]:
     """A batch of commits, each of which answers one text and claims the next turn."""
     threads = [
         {
@@ -163,7 +163,8 @@ def written() -> tuple[str, str, str, str, str]:
         for message in _messages()
         if message["direction"] == 2
     )
-    return dump(threads), dump(_sessions()), dump(_turns()), dump(_messages()), dump(outbox)
+    moment = "2029-12-31T00:00:00Z"
+    return moment, dump(threads), dump(_sessions()), dump(_turns()), dump(_messages()), dump(outbox)
 
 
 def _sessions() -> Iterator[dict[str, object]]:

@@ -14,9 +14,11 @@ from tests.kube.chart.node.box import Image
 from tests.kube.chart.node.kubelet import Kubelet, kubelet
 from tests.kube.chart.node.names import Names
 from tests.kube.chart.node.network import Network, missing, network, to_address
+from tests.kube.chart.release import Release
 from tests.kube.chart.world import OUTSIDE, World, world_in
 from tests.kube.client import Client
 from tests.kube.cluster import Cluster
+from tests.kube.tools import Helm
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -59,3 +61,11 @@ async def world(node: Kubelet, authority: trustme.CA, tcp_postgres: EmbeddedPost
     """What an installation finds: an empty database, Twilio, and an ingress controller."""
     async with world_in(node, authority, tcp_postgres) as found:
         yield found
+
+
+@pytest.fixture
+def release(helms: list[Helm], cluster: Cluster, namespace: str, tmp_path: Path) -> Release:
+    """By the newest helm; nothing is installed yet."""
+    folder = tmp_path / "helm"
+    folder.mkdir()
+    return Release(helms[-1], cluster.admin, namespace, folder)

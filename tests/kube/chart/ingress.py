@@ -75,9 +75,7 @@ def _fits(rule: Object, path: str) -> bool:
 
 def _port(service: Object, slices: list[Object], wanted: Object) -> int:
     """The pods' port behind a Service's, given by name or number."""
-    [port] = [
-        one for one in service["spec"]["ports"] if wanted in ({"name": one.get("name")}, {"number": one["port"]})
-    ]
+    [port] = [one for one in service["spec"]["ports"] if wanted in ({"name": one.get("name")}, {"number": one["port"]})]
     name = service["metadata"]["name"]
     numbers = {
         one["port"]

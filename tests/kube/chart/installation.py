@@ -1,4 +1,4 @@
-"""The chart's values and Secrets by which a whole Parley runs in the tests' world, and the number that it answers at."""
+"""The values and Secrets by which a whole Parley runs in the tests' world, and the number that it answers at."""
 
 from __future__ import annotations
 
@@ -100,8 +100,10 @@ async def buy(world: World, name: str = "support") -> str:
 async def talk(world: World, number: str, participant: str, body: str = "Hello?") -> list[str]:
     """What the participant gets for a text."""
     outcome = await world.twilio.text(participant, number, body)
-    assert outcome == "delivered", (outcome, await world.twilio.get("/webhooks"), world.node.problems)
-    return await world.twilio.replies(participant)
+    assert outcome == "delivered", f"{outcome} {await world.twilio.get('/webhooks')}\n{world.node.logs}"
+    replies = await world.twilio.replies(participant)
+    assert replies, f"no answer\n{world.node.logs}"
+    return replies
 
 
 def the(world: World, component: str) -> Pod:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import asyncio
+from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.kube.chart.installation import SERVICES, buy, install, talk, the
+from tests.chart.rendering import merged
+from tests.kube.chart.certificates import Certificates, certificates, served_serial
+from tests.kube.chart.installation import PATIENCE_SECONDS, SERVICES, buy, install, talk, the
 from tests.kube.chart.release import Release
 from tests.kube.chart.world import GATEWAY_HOST, World
-from tests.kube.cluster import Cluster
-from tests.kube.tools import Helm
-
-
-@pytest.fixture
-def release(helms: list[Helm], cluster: Cluster, namespace: str, tmp_path: Path) -> Release:
-    """By the newest helm."""
-    folder = tmp_path / "helm"
-    folder.mkdir()
-    return Release(helms[-1], cluster.admin, namespace, folder)
 
 
 @pytest.mark.timeout(400)
@@ -34,3 +29,53 @@ async def test_a_text_to_a_declared_number_is_answered(world: World, release: Re
         assert pod.restarts == 0, pod.tail()
         assert pod.probed["startupProbe"], component
         assert pod.probed["readinessProbe"], component
+
+
+@pytest.mark.timeout(400)
+async def test_services_with_certificates_answer_and_take_up_new_ones(world: World, release: Release) -> None:
+    secrets = certificates(world, release)
+    await secrets.issue()
+    await install(release, world, merged(secrets.values, {"api": {"existingSecret": ""}}))
+    number = await buy(world)
+    assert await talk(world, number, "+14165550001") == ["You said: Hello?"]
+
+    ports = {"session": 50051, "agent": 50052, "notifier": 50053}
+    pods = {name: the(world, name) for name in ports}
+    network = world.node.network
+    before = {name: await served_serial(network, pods[name].address, port) for name, port in ports.items()}
+    await secrets.issue()
+    await world.node.refresh_volumes()
+    texts = 0
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for name, port in ports.items():
+            while await served_serial(network, pods[name].address, port) == before[name]:
+                texts += 1
+                participant = f"+1416556{texts:04d}"
+                assert await talk(world, number, participant) == ["You said: Hello?"]
+    assert await talk(world, number, "+14165550002") == ["You said: Hello?"]
+    assert {name: the(world, name).restarts for name in ports} == dict.fromkeys(ports, 0)
+    failed = [hook for hook in (await world.twilio.get("/webhooks"))["webhooks"] if len(hook["attempts"]) > 1]
+    assert not failed, "no webhook was called twice"
+
+
+@pytest.mark.timeout(400)
+async def test_a_caller_without_a_certificate_is_refused(world: World, release: Release) -> None:
+    secrets = certificates(world, release)
+    await secrets.issue()
+    await install(release, world, secrets.values)
+    for name, port in (("session", 50051), ("agent", 50052), ("notifier", 50053)):
+        async with world.node.network.forwarded(the(world, name).address, port) as address:
+            for channel in (grpc.aio.insecure_channel(address), grpc.aio.secure_channel(address, trusting(secrets))):
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await health(channel)(health_pb2.HealthCheckRequest(), timeout=10)
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+                await channel.close()
+
+
+def trusting(secrets: Certificates) -> grpc.ChannelCredentials:
+    """Believes the services, and shows nothing itself."""
+    return grpc.ssl_channel_credentials(secrets.authority.cert_pem.bytes())
+
+
+def health(channel: grpc.aio.Channel) -> Any:
+    return health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]

@@ -26,7 +26,12 @@ print(json.dumps({
 
 
 def pod(name: str, command: list[str], **container: object) -> Object:
-    security = {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    security = {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "fsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
     own = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     main = {"name": "main", "image": "none", "command": command, "securityContext": own, **container}
     volumes = [{"name": "words", "secret": {"secretName": "words"}}, {"name": "tmp", "emptyDir": {}}]

@@ -118,6 +118,7 @@ def refused_agent(rig: Rig) -> Spec:
 FAILURES: dict[str, tuple[Arrange, str]] = {
     "20003-bad-credentials": (wrong_token, "AccountRefused"),
     "21402-webhook-refused": (changed("numbers.update", 21402), "WebhookUrlRefused"),
+    "21403-webhook-method-refused": (changed("numbers.update", 21403), "WebhookUrlRefused"),
     "21404-trial-account": (bought(21404), "TrialAccount"),
     "21407-no-sms": (bought(21407), "NoSms"),
     "21420-something-else": (bought(21420), "TwilioRefused"),
@@ -132,6 +133,7 @@ FAILURES: dict[str, tuple[Arrange, str]] = {
     "21649-bundle": (plain(country="GB", type="mobile"), "BundleRequired"),
     "21649-bundle-in-review": (bundle_in_review, "BundleNotApproved"),
     "21650-identity": (bought(21650), "IdentityRequired"),
+    "21712-in-another-service": (changed("services.numbers.create", 21712), "InAnotherService"),
     "21714-service-full": (changed("services.numbers.create", 21714), "ServiceFull"),
     "21715-service-needs-more": (changed("services.numbers.create", 21715), "NoSms"),
     "22300-account-restricted": (bought(22300, 403), "AccountRestricted"),

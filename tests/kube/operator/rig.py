@@ -117,10 +117,10 @@ class Rig:
     async def start(self, **settings: object) -> None:
         """Returns when it has listed the resources. `settings` by name; those of an earlier start are kept."""
         self._settings |= settings
-        self._launch()
+        self.launch()
         await self.until_health(200, "/health/ready")
 
-    def _launch(self) -> None:
+    def launch(self) -> None:
         """The process begins, and nobody waits for it."""
         self._listen = f"127.0.0.1:{free_ports(1)[0]}"
         told = {

@@ -155,10 +155,13 @@ async def test_changed_settings_reach_the_session_service_at_once(rig: Rig) -> N
     phone_number = (await rig.ready("support"))["status"]["phoneNumber"]
     assert rig.daemon is not None
     pid = rig.daemon.pid
-    await rig.apply("support", agent="sales", settings={"turnLimit": 6, "grace": "2m"}, keywords="none")
+    await rig.apply(
+        "support", agent="sales", settings={"turnLimit": 6, "grace": "2m"}, keywords="none", segmentsPerSecond=1.5
+    )
     registered = await rig.until_registered(phone_number, lambda number: number.settings.turn_limit == 6)
     assert registered.agent == "sales"
     assert registered.settings.grace.seconds == 120
+    assert registered.segments_per_second == 1.5
     assert not registered.settings.HasField("closing_text"), "what is taken out of the spec is the agent's again"
     await rig.ready("support")
     assert rig.daemon.pid == pid

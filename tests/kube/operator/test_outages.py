@@ -102,7 +102,7 @@ async def test_a_revoked_permission_fails_liveness_and_a_restart_goes_on_once_it
     await rig.until_health(503)
     # As Kubernetes would: it is of no use as long as nobody gives the permission back, and says so.
     rig.kill()
-    rig._launch()
+    rig.launch()
     await rig.until_health(503)
     assert await rig.health("/health/ready") == 503
     await install(rig.kube)
@@ -110,7 +110,7 @@ async def test_a_revoked_permission_fails_liveness_and_a_restart_goes_on_once_it
     await rig.apply("after")
     await rig.ready("after")
     await rig.ready("before")
-    assert await rig.health() == 200
+    await rig.until_health(200)
     assert len(rig.bought()) == 2
 
 
@@ -143,7 +143,7 @@ async def test_a_watch_that_died_is_replaced_by_the_list_and_fails_liveness(allo
     await rig.restart(list_interval=600.0, resync=600.0)
     await rig.apply("after")
     await rig.ready("after")
-    assert await rig.health() == 200
+    await rig.until_health(200)
 
 
 def without_watch() -> Object:

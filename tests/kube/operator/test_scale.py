@@ -27,7 +27,8 @@ EDITED = 20
 LIMIT = 120.0
 AT_ONCE = 16
 """Requests of ours to the API server."""
-LONG: dict[str, object] = {"resync": 600.0, "observe_age": 30.0, "list_interval": 30.0, "settle": 60.0}
+OBSERVE_AGE = 30.0
+LONG: dict[str, object] = {"resync": 600.0, "observe_age": OBSERVE_AGE, "list_interval": 30.0, "settle": 60.0}
 """Durations as in production, so that nothing is looked at twice within the test."""
 REQUESTS = re.compile(
     r'^apiserver_request_total\{(?=.*resource="phonenumbers")(?=.*verb="(\w+)").*\} (\S+)', re.MULTILINE
@@ -35,6 +36,7 @@ REQUESTS = re.compile(
 is_ready = has_condition("Ready")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_thousand_numbers_are_ready_in_two_minutes_and_a_restart_costs_a_few_lists(
     rig: Rig, kubectl: Kubectl
@@ -53,7 +55,7 @@ async def test_a_thousand_numbers_are_ready_in_two_minutes_and_a_restart_costs_a
     assert calls["numbers.create"] == BOUGHT
     # One for each webhook, and for each purchase; the rest is lists.
     assert calls["numbers.update"] == ALL
-    assert calls.total() - BOUGHT - ALL <= 60
+    assert calls.total() - BOUGHT - ALL <= lists_within(took)
     before = {name_of(resource): resource for resource in await resources(rig)}
 
     rig.kill()
@@ -69,9 +71,9 @@ async def test_a_thousand_numbers_are_ready_in_two_minutes_and_a_restart_costs_a
     done = await api_requests(kubectl) - requests
     print(f"{ALL} looked at after a cold start in {took:.1f} s ({spent:.1f} s of CPU): {dict(calls)} at Twilio")
     print(f"Requests to the API server meanwhile, ours among them: {dict(done)}")
-    assert took <= LIMIT
+    assert spent <= LIMIT / 4
     assert calls["numbers.update"] == EDITED
-    assert calls.total() - EDITED <= 10
+    assert calls.total() - EDITED <= lists_within(took)
     after = {name_of(resource): resource for resource in await resources(rig)}
     assert all(is_ready(resource) for resource in after.values())
     touched = {name for name in after if version_of(after[name]) != version_of(before[name])}
@@ -104,6 +106,11 @@ async def together(calls: Iterable[Awaitable[Any]]) -> None:
             group.create_task(one(call))
 
 
+def lists_within(seconds: float) -> float:
+    """Calls at the most that look at what the account has, its services, and what is for sale; whoever else asks."""
+    return 5 * (1 + seconds / OBSERVE_AGE)
+
+
 def cpu_seconds(rig: Rig) -> float:
     """What the operator's process has used."""
     assert rig.daemon is not None
@@ -126,7 +133,7 @@ async def until_all_are_read(kubectl: Kubectl, before: Counter[str]) -> None:
     """The operator reads a resource when it begins to look after it."""
     async with asyncio.timeout(5 * LIMIT):
         while (await api_requests(kubectl) - before)["GET"] < ALL:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.9)
 
 
 async def until_webhooks_are_ours(rig: Rig) -> None:

@@ -56,6 +56,8 @@ REFUSED_SPECS: list[tuple[Object, str]] = [
     ({"agent": ""}, "spec.agent in body should be at least 1 chars long"),
     ({"agent": "a" * 64}, "spec.agent: Too long: may not be more than 63 bytes"),
     ({"keywords": "all"}, 'spec.keywords: Unsupported value: "all": supported values: "twilio", "advanced", "none"'),
+    ({"segmentsPerSecond": -1}, "spec.segmentsPerSecond in body should be greater than or equal to 0"),
+    ({"segmentsPerSecond": 10001}, "spec.segmentsPerSecond in body should be less than or equal to 10000"),
     ({"sending": "no"}, 'spec.sending: Invalid value: "string": spec.sending in body must be of type boolean'),
     ({"paused": "yes"}, 'spec.paused: Invalid value: "string": spec.paused in body must be of type boolean'),
     # Twilio's.

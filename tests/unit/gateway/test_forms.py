@@ -57,13 +57,13 @@ def read_by_us(body: bytes) -> list[tuple[str, str]] | None:
         return None
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(BODIES.filter(lambda body: "%00" not in body))
 def test_any_body_reads_as_python_reads_it(body: str) -> None:
     assert read_by_us(body.encode()) == read_by_python(body)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=10), st.text(max_size=40)), max_size=20))
 def test_what_was_encoded_reads_back(pairs: list[tuple[str, str]]) -> None:
     pairs = [(name.replace("\0", ""), value.replace("\0", "")) for name, value in pairs]

@@ -29,6 +29,7 @@ FULL = {
     "agent": "support",
     "settings": {"greeting": "answer", "settle": "1s500ms", "inactiveAfter": "1h30m", "textLimit": 0},
     "keywords": "advanced",
+    "segmentsPerSecond": 2.5,
     "messagingServiceSid": "MG1",
     "addressSid": "AD1",
     "bundleSid": "BU1",

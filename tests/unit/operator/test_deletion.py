@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from parley_operator.domain.deletion import why_kept
+from parley_operator.domain.facts import Facts
 from parley_operator.domain.resource import ALLOW_RELEASE, HELM_RELEASE, RETAIN
 from tests.unit.operator.world import KEY, RELEASING, SPEC, TERMS, World
 
@@ -92,6 +94,18 @@ async def an_uninstalled_helm_release(world: World) -> None:
     world.cluster.delete()
 
 
+async def a_crd_of_which_we_may_know_nothing(world: World) -> None:
+    world.cluster.kind_ending = None
+    world.cluster.delete()
+
+
+async def a_number_that_was_adopted_and_then_given_our_name(world: World) -> None:
+    number = next(iter(world.twilio.numbers.values()))
+    world.cluster.put(replace(world.resource, status=replace(world.resource.status, origin="Adopted")))
+    assert number.friendly_name == world.resource.friendly_name
+    world.cluster.delete()
+
+
 async def a_number_that_was_renamed(world: World) -> None:
     number = next(iter(world.twilio.numbers.values()))
     world.twilio.numbers[number.sid] = replace(number, friendly_name="Do not touch")
@@ -110,6 +124,8 @@ ACCIDENTS = [
     a_namespace_that_is_being_deleted,
     a_namespace_of_which_we_may_know_nothing,
     a_crd_that_is_being_deleted,
+    a_crd_of_which_we_may_know_nothing,
+    a_number_that_was_adopted_and_then_given_our_name,
     an_uninstalled_helm_release,
     a_number_that_was_renamed,
     an_operator_that_runs_dry,
@@ -124,6 +140,15 @@ async def test_a_number_is_never_released_by(accident: object) -> None:
     assert KEY not in world.cluster.resources
     assert world.twilio.released == []
     assert world.reasons[-1] == "Retained"
+
+
+async def test_retain_alone_keeps_a_number() -> None:
+    world = await held(World(RELEASING))
+    resource, [number] = world.resource, world.twilio.numbers.values()
+    facts = Facts(resource, TERMS, world.now, held=number, namespace_ending=False, kind_ending=False)
+    assert why_kept(facts, number) == ""
+    retaining = replace(facts, resource=replace(resource, spec=replace(resource.spec, release_policy=RETAIN)))
+    assert why_kept(retaining, number) == "spec.releasePolicy is Retain"
 
 
 async def test_a_helm_release_that_says_so_releases() -> None:
@@ -152,6 +177,15 @@ async def test_a_deletion_waits_for_twilio_and_says_so() -> None:
     world.twilio.outage = False
     await world.settle()
     assert KEY not in world.cluster.resources
+
+
+async def test_a_number_that_a_list_leaves_out_is_released_all_the_same() -> None:
+    world = await held(World(RELEASING))
+    world.twilio.hide(world.resource.status.sid)
+    world.cluster.delete()
+    await world.settle()
+    assert KEY not in world.cluster.resources
+    assert len(world.twilio.released) == 1
 
 
 async def test_a_webhook_that_somebody_else_has_set_is_left_alone() -> None:

@@ -72,6 +72,14 @@ async def test_a_number_that_was_released_elsewhere_is_reported_and_not_replaced
     assert world.resource.status.phone_number == world.twilio.bought[0]
 
 
+async def test_a_number_that_a_list_leaves_out_is_not_taken_for_lost() -> None:
+    world = await held()
+    world.twilio.hide(world.resource.status.sid)
+    await world.live()
+    assert world.condition("Ready") == ("True", "Ready")
+    assert len(world.register.numbers) == 1
+
+
 async def test_a_registration_that_was_changed_is_changed_back() -> None:
     world = await held()
     number = next(iter(world.register.numbers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from parley_operator.domain.facts import Offer
 from parley_operator.domain.resource import Status
-from tests.unit.operator.world import KEY, SPEC, START, TERMS, World
+from tests.unit.operator.memory_twilio import START
+from tests.unit.operator.world import KEY, SPEC, TERMS, World
 
 FATES = ("killed-before", "killed-after", "lost", "busy", "unreachable", "done")
 WRITES = 8
@@ -99,6 +101,15 @@ async def test_a_choice_of_an_earlier_process_is_not_given_up_before_twilio_must
     assert world.twilio.bought == ["+447900000001"]
 
 
+async def test_a_chosen_number_that_the_account_bought_for_somebody_else_is_left_to_them() -> None:
+    world = World(fates=["done", "done", "killed-before"])  # finalizer, choice, purchase
+    await world.live()
+    theirs = world.twilio.own(world.resource.status.chosen_number, friendly_name="Reception")
+    await world.settle()
+    assert world.resource.status.phone_number == "+447900000001"
+    assert world.twilio.numbers[theirs.sid] == theirs
+
+
 async def test_two_resources_never_get_the_same_number() -> None:
     world, other = World(), ("shop", "sales")
     world.add(other, SPEC)
@@ -166,6 +177,35 @@ async def test_a_namespace_buys_no_more_numbers_than_it_may() -> None:
         await world.settle(key, rounds=3)
     assert len(world.twilio.bought) == 3  # two of the shop's, and the clinic's
     assert world.condition("Provisioned", others[1]) == ("False", "PurchaseLimit")
+
+
+@pytest.mark.parametrize("forbid", ["policy", "dry run"])
+async def test_what_was_chosen_is_not_bought_after_somebody_forbade_it(forbid: str) -> None:
+    world = World(fates=["done", "done", "killed-before"])  # finalizer, choice, purchase
+    await world.live()
+    if forbid == "policy":
+        world.cluster.edit(purchase_policy="Never")
+    else:
+        world.terms = replace(TERMS, dry_run=True)
+        world.start()
+    await world.settle(rounds=3)
+    assert world.twilio.bought == []
+    assert world.condition("Ready") == ("False", "PurchaseForbidden" if forbid == "policy" else "DryRun")
+    # What a dead process has asked for may have come about all the same.
+    world.twilio.own(world.resource.status.chosen_number, friendly_name=world.resource.friendly_name)
+    await world.settle()
+    assert world.condition("Provisioned") == ("True", "Bought")
+
+
+async def test_resources_that_are_worked_on_at_once_share_one_budget() -> None:
+    world = World(terms=replace(TERMS, purchase_limit=2))
+    world.cluster.edit(phone_number="+447900000000")
+    keys = [KEY, *(("shop", name) for name in ("sales", "night", "spare"))]
+    for index, key in enumerate(keys[1:], 1):
+        world.add(key, replace(SPEC, phone_number=f"+44790000000{index}"))
+    await asyncio.gather(*map(world.live, keys))
+    assert len(world.twilio.bought) == 2
+    assert sum(world.condition("Provisioned", key) == ("False", "PurchaseLimit") for key in keys) == 2
 
 
 async def test_an_address_that_is_missing_is_asked_for_before_anything_is_bought() -> None:

@@ -271,7 +271,7 @@ class ThreadWalk(RuleBasedStateMachine):
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_the_promises_hold_whatever_happens_and_the_thread_comes_to_rest() -> None:
-    walks = int(os.environ.get("PARLEY_WALKS", "250"))
+    walks = int(os.environ.get("PARLEY_WALKS", "120"))
     # Steps are told as they are found: what explains them takes far longer than finding them.
     phases = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
     settings = hypothesis.settings(max_examples=walks, stateful_step_count=50, deadline=None, phases=phases)

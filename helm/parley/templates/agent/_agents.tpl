@@ -63,14 +63,15 @@ initContainers:
   - name: agents
     image: {{ .reference | quote }}
     imagePullPolicy: {{ .pullPolicy }}
-    command: [cp, -R, {{ printf "%s/." (trimSuffix "/" .path) | quote }}, /agents/]
+    command: [cp, -R, {{ printf "%s/." (trimSuffix "/" .path) | quote }}, /parley-agents/]
     securityContext:
-      {{- include "parley.containerSecurity" $ | nindent 6 }}
+      {{- include "parley.containerSecurity" $ | trim | nindent 6 }}
     resources:
       requests: {cpu: 50m, memory: 32Mi}
       limits: {memory: 128Mi}
+    # Not at /agents, where the image may have what is to be copied.
     volumeMounts:
-      - {name: agents, mountPath: /agents}
+      - {name: agents, mountPath: /parley-agents}
 {{- end }}
 {{- end }}
 {{- end }}

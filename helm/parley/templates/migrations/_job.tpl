@@ -14,21 +14,22 @@ apiVersion: batch/v1
 kind: Job
 metadata:
   name: {{ include "parley.name" $migrate }}
+  namespace: {{ .root.Release.Namespace }}
   labels:
-    {{- include "parley.labels" $migrate | nindent 4 }}
+    {{- include "parley.labels" $migrate | trim | nindent 4 }}
   annotations:
-    {{- include "parley.hook" .weight | nindent 4 }}
+    {{- include "parley.hook" .weight | trim | nindent 4 }}
 spec:
   backoffLimit: {{ int .root.Values.migrations.backoffLimit }}
   activeDeadlineSeconds: {{ int .root.Values.migrations.activeDeadlineSeconds }}
   template:
     metadata:
-      {{- include "parley.podMetadata" $migrate | nindent 6 }}
+      {{- include "parley.podMetadata" $migrate | trim | nindent 6 }}
     spec:
-      {{- include "parley.podSpec" $pod | nindent 6 }}
+      {{- include "parley.podSpec" $pod | trim | nindent 6 }}
       restartPolicy: Never
       containers:
         - name: migrate
-          {{- include "parley.container" $migrate | nindent 10 }}
+          {{- include "parley.container" $migrate | trim | nindent 10 }}
           command: [python, -m, parley_{{ .package }}, migrate]
 {{- end }}

@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.agent.v1 import agent_pb2
 from parley.session.v1 import number_pb2, number_service_pb2, number_service_pb2_grpc
 from parley_chassis.errors import error_info, is_unavailable
-from parley_chassis.grpc_channel import Replicas
+from parley_chassis.replicas import Replicas
 from parley_chassis.settings import ProcessSettings
 from parley_operator.domain.failures import HOURLY, LATER, SOON, Failure, Kind
 from parley_operator.domain.resource import DURATIONS, Wishes
@@ -29,7 +29,7 @@ Method = Callable[
 
 TIMEOUT = 3.0
 PAGE = 500
-OURS = ("agent", "settings", "keywords", "opt_out_scope", "sending_paused", "ingest_from")
+OURS = ("agent", "settings", "keywords", "opt_out_scope", "sending_paused", "ingest_from", "segments_per_second")
 """The fields of a number that the resource decides about."""
 KEYWORDS = {
     "twilio": number_pb2.KEYWORDS_PROVIDER,
@@ -130,6 +130,7 @@ def _number(registration: Registration) -> number_pb2.Number:
         opt_out_scope=registration.opt_out_scope,
         sending_paused=not registration.sending,
         ingest_from=Timestamp(seconds=int(registration.ingest_from)),
+        segments_per_second=registration.segments_per_second,
     )
 
 
@@ -142,6 +143,7 @@ def _registration(number: number_pb2.Number) -> Registration:
         opt_out_scope=number.opt_out_scope,
         sending=not number.sending_paused,
         ingest_from=float(number.ingest_from.seconds),
+        segments_per_second=number.segments_per_second,
     )
 
 

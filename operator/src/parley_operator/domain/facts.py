@@ -88,9 +88,9 @@ class Facts:
     held: OwnedNumber | None = None
     """The number with the status's sid."""
     named: OwnedNumber | None = None
-    """The number that carries our resource's name."""
+    """The number that carries our resource's name, as long as it holds none."""
     wanted: OwnedNumber | None = None
-    """The account's number with the phone number that was chosen or fixed."""
+    """The account's number with the phone number that was chosen or fixed, as long as the resource holds none."""
     looked: bool = False
     """Whether these three were asked from Twilio itself, after the last step that could have changed them."""
     offers: tuple[Offer, ...] | None = None

@@ -78,6 +78,11 @@ REFUSED = {
         "TrialAccount",
         "A trial account can have no further number. Upgrade it, or adopt its number by spec.phoneNumber.",
     ),
+    21406: (
+        Kind.TRANSIENT,
+        "FallbackAlone",
+        "Twilio takes no fallback webhook without a webhook. Both are set again.",
+    ),
     21407: (
         Kind.SPEC,
         "NoSms",
@@ -133,6 +138,11 @@ REFUSED = {
         Kind.DONE,
         "Attached",
         "The number is in the messaging service.",
+    ),
+    21711: (
+        Kind.GONE,
+        "NotInService",
+        "The number is not in the messaging service.",
     ),
     21712: (
         Kind.SPEC,

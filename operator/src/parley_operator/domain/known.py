@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from parley_operator.domain.resource import Key, Resource
 
 
 class KnownResources:
-    """Never goes back to an older version of a resource."""
+    """Never goes back to an older version of a resource. What is asked of all of them is answered from indexes."""
 
     def __init__(self) -> None:
         self._by_key: dict[Key, Resource] = {}
+        self._holders: defaultdict[str, set[Key]] = defaultdict(set)
+        """By the phone number that they hold or have chosen."""
+        self._buyers: defaultdict[str, set[Key]] = defaultdict(set)
+        """By namespace: those that count as a purchase."""
 
     def get(self, key: Key) -> Resource | None:
         return self._by_key.get(key)
@@ -21,11 +26,23 @@ class KnownResources:
         known = self._by_key.get(resource.key)
         if known is not None and known.uid == resource.uid and _order(known) >= _order(resource):
             return False
+        self.forget(resource.key)
         self._by_key[resource.key] = resource
+        for number in resource.holds:
+            self._holders[number].add(resource.key)
+        if resource.counts_as_purchase:
+            self._buyers[resource.namespace].add(resource.key)
         return True
 
     def forget(self, key: Key) -> None:
-        self._by_key.pop(key, None)
+        known = self._by_key.pop(key, None)
+        if known is None:
+            return
+        for number in known.holds:
+            self._holders[number].discard(key)
+            if not self._holders[number]:
+                del self._holders[number]
+        self._buyers[known.namespace].discard(key)
 
     def keep_only(self, keys: Iterable[Key]) -> None:
         kept = set(keys)
@@ -37,17 +54,12 @@ class KnownResources:
 
     def purchases(self, resource: Resource) -> int:
         """Numbers that other resources of the namespace have bought, or are about to."""
-        return sum(
-            other.counts_as_purchase
-            for other in self._by_key.values()
-            if other.namespace == resource.namespace and other.uid != resource.uid
-        )
+        buyers = self._buyers.get(resource.namespace) or set()
+        return len(buyers) - (resource.key in buyers and self._by_key[resource.key].uid == resource.uid)
 
-    def held_by_others(self, resource: Resource) -> frozenset[str]:
-        """Phone numbers."""
-        return frozenset(
-            number for other in self._by_key.values() if other.uid != resource.uid for number in other.holds
-        )
+    def is_taken(self, phone_number: str, resource: Resource) -> bool:
+        """Whether another resource holds the number, or has chosen it."""
+        return any(True for _ in self._others(phone_number, resource))
 
     def rival_of(self, resource: Resource) -> str:
         """The resource that goes before this one for its number, as namespace/name; empty when there is none.
@@ -55,8 +67,8 @@ class KnownResources:
         Who holds a number goes before who only names it, and an older resource before a younger one.
         """
         number = resource.status.phone_number or resource.spec.phone_number
-        for other in self._by_key.values() if number else ():
-            if other.uid == resource.uid or other.status.phone_number != number:
+        for other in self._others(number, resource):
+            if other.status.phone_number != number:
                 continue
             if not resource.status.phone_number or other.age_rank < resource.age_rank:
                 return f"{other.namespace}/{other.name}"
@@ -65,10 +77,15 @@ class KnownResources:
     def is_shared(self, resource: Resource) -> str:
         """Another resource that holds the same number, whichever is older; empty when there is none."""
         number = resource.status.phone_number
-        for other in self._by_key.values() if number else ():
-            if other.uid != resource.uid and other.status.phone_number == number and not other.deleting:
+        for other in self._others(number, resource):
+            if other.status.phone_number == number and not other.deleting:
                 return f"{other.namespace}/{other.name}"
         return ""
+
+    def _others(self, phone_number: str, resource: Resource) -> Iterator[Resource]:
+        """The other resources that hold the number, or have chosen it; the oldest first."""
+        found = [self._by_key[key] for key in self._holders.get(phone_number, ())]
+        return iter(sorted((other for other in found if other.uid != resource.uid), key=lambda other: other.age_rank))
 
 
 def _order(resource: Resource) -> int:

@@ -94,7 +94,8 @@ def _carry_out(facts: Facts, chosen: str) -> Finding:
         # The account's, but not named for us: somebody else's, unless the owner of the resource says that it is meant.
         return _underway(_adoption(facts, facts.wanted) if is_fixed and not facts.rival else ForgetChoice(chosen))
     if failure is None:
-        return _underway(_purchase(facts, chosen)) if not facts.terms.dry_run else _dry(facts)
+        # Also forbidden it stays chosen: a request that a dead process has made may yet be carried out.
+        return _never(facts) or _dry(facts) or _underway(_purchase(facts, chosen))
     if failure.kind is Kind.MARKET and not (facts.is_first_attempt or _settled(facts)):
         # An earlier attempt of unknown outcome may have bought it, and Twilio's list be late.
         return open_question(PROVISIONED, "PurchaseUnclear", failure.message, retry_after=_unsettled(facts))
@@ -174,16 +175,10 @@ def _refused(facts: Facts) -> Finding | None:
 
 
 def _hindrance(facts: Facts) -> Finding | None:
-    """What forbids a purchase before Twilio is asked for one."""
+    """What forbids to choose a number and to buy it."""
     spec = facts.resource.spec
-    if spec.purchase_policy == "Never":
-        wanted = "the number in spec.phoneNumber" if spec.phone_number else "a number"
-        return fails(
-            PROVISIONED,
-            "PurchaseForbidden",
-            f"The account does not own {wanted}, and spec.purchasePolicy is Never. Name a number that the account owns "
-            "in spec.phoneNumber, or set spec.purchasePolicy to IfMissing.",
-        )
+    if (stop := _never(facts)) is not None:
+        return stop
     if facts.purchases >= facts.terms.purchase_limit:
         return fails(
             PROVISIONED,
@@ -205,10 +200,25 @@ def _hindrance(facts: Facts) -> Finding | None:
         return fails(
             PROVISIONED, "BundleNotApproved", f"The bundle in spec.bundleSid is {state}. {advice}", retry_after=LATER
         )
-    return _dry(facts) if facts.terms.dry_run else None
+    return _dry(facts)
 
 
-def _dry(facts: Facts) -> Finding:
+def _never(facts: Facts) -> Finding | None:
+    spec = facts.resource.spec
+    if spec.purchase_policy != "Never":
+        return None
+    wanted = "the number in spec.phoneNumber" if spec.phone_number else "a number"
+    return fails(
+        PROVISIONED,
+        "PurchaseForbidden",
+        f"The account does not own {wanted}, and spec.purchasePolicy is Never. Name a number that the account owns "
+        "in spec.phoneNumber, or set spec.purchasePolicy to IfMissing.",
+    )
+
+
+def _dry(facts: Facts) -> Finding | None:
+    if not facts.terms.dry_run:
+        return None
     return fails(
         PROVISIONED,
         "DryRun",

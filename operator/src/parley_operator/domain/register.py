@@ -21,6 +21,7 @@ def registration_of(facts: Facts) -> Registration:
         opt_out_scope=spec.messaging_service_sid or (known if facts.is_blind else seen),
         sending=spec.sending,
         ingest_from=float(int(status.ingest_from)),
+        segments_per_second=spec.segments_per_second,
     )
 
 
@@ -35,5 +36,5 @@ def register(facts: Facts) -> Finding:
     wanted = registration_of(facts)
     if facts.registration != wanted:
         return open_question(REGISTERED, "InProgress", "The number is being registered.", Register(wanted))
-    paused = "" if wanted.sending else " Sending is switched off: no session is opened from it (spec.sending)."
+    paused = "" if wanted.sending else " Sending is switched off: what is to be sent waits (spec.sending)."
     return holds(REGISTERED, "Registered", f"The session service knows the number as agent {wanted.agent}'s.{paused}")

@@ -52,6 +52,8 @@ class Spec:
     phone_number: str = field(default="", repr=False)
     settings: Wishes = field(default_factory=dict, repr=False)
     keywords: str = "twilio"
+    segments_per_second: float = 0.0
+    """0: as many as Twilio takes."""
     messaging_service_sid: str = ""
     address_sid: str = ""
     bundle_sid: str = ""
@@ -135,6 +137,7 @@ def read_spec(raw: Mapping[str, Any]) -> Spec:
         phone_number=raw.get("phoneNumber", ""),
         settings={name: seconds(str(value)) if name in DURATIONS else value for name, value in wishes.items()},
         keywords=raw.get("keywords", "twilio"),
+        segments_per_second=float(raw.get("segmentsPerSecond", 0)),
         messaging_service_sid=raw.get("messagingServiceSid", ""),
         address_sid=raw.get("addressSid", ""),
         bundle_sid=raw.get("bundleSid", ""),

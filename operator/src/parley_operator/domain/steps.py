@@ -79,6 +79,7 @@ class Registration:
     opt_out_scope: str
     sending: bool
     ingest_from: float
+    segments_per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class ApplyStep:
     async def _choose(self, step: Choose, facts: Facts, run: Run) -> None:
         async with self._choosing:
             is_full = self._known.purchases(run.resource) >= facts.terms.purchase_limit
-            if is_full or step.phone_number in self._known.held_by_others(run.resource):
+            if is_full or self._known.is_taken(step.phone_number, run.resource):
                 return  # somebody was quicker: what follows from that is planned anew
             status = replace(run.resource.status, chosen_number=step.phone_number, chosen_time=self._clock())
             await self._note(run, status)

@@ -87,12 +87,12 @@ class GatherFacts:
         facts = await self._see_register(facts)
         facts = await self._see_cluster(facts)
         # Last, and without waiting in between: what others hold is true when it is decided upon.
-        # Each of these goes through all resources, so it is asked only when it counts.
+        taken = [one for offer in run.offers or () if self._known.is_taken(one := offer.phone_number, resource)]
         return replace(
             facts,
-            excluded=frozenset(run.refused) | self._known.held_by_others(resource) if run.offers else frozenset(),
+            excluded=frozenset(run.refused).union(taken),
             rival=self._known.is_shared(resource) if resource.deleting else self._known.rival_of(resource),
-            purchases=0 if resource.status.sid else self._known.purchases(resource),
+            purchases=self._known.purchases(resource),
         )
 
     async def _see_twilio(self, facts: Facts, run: Run) -> Facts:
@@ -107,24 +107,25 @@ class GatherFacts:
             return replace(facts, twilio=refused.failure)
 
     async def _see_numbers(self, facts: Facts, account: ObservedAccount, run: Run) -> Facts:
-        resource = facts.resource
-        if run.looked and not resource.status.sid:
-            found = await self._look(account, resource)
-        else:
-            found = list((await account.numbers()).values())
-        held = next((number for number in found if number.sid == resource.status.sid), None)
-        if held is None and run.looked and resource.status.sid:
-            held = await account.account.fetch_number(resource.status.sid)
-            if held is not None:
-                account.note(held)
+        resource = run.resource
+        if sid := resource.status.sid:
+            return replace(facts, held=await self._held(account, sid, run))
+        found = await self._look(account, resource) if run.looked else list((await account.numbers()).values())
         name, phone_number = resource.friendly_name, resource.status.chosen_number or resource.spec.phone_number
         named = sorted((number for number in found if number.friendly_name == name), key=lambda one: one.created)
         return replace(
             facts,
-            held=held,
             named=named[0] if named else None,
             wanted=next((one for one in found if phone_number and one.phone_number == phone_number), None),
         )
+
+    async def _held(self, account: ObservedAccount, sid: str, run: Run) -> OwnedNumber | None:
+        held = (await account.numbers()).get(sid)
+        if held is None and run.looked:
+            held = await account.account.fetch_number(sid)
+            if held is not None:
+                account.note(held)
+        return held
 
     async def _look(self, account: ObservedAccount, resource: Resource) -> list[OwnedNumber]:
         found = list(await account.account.find_numbers(friendly_name=resource.friendly_name))

@@ -12,9 +12,15 @@ from tests.kube.client import CONFIG_MAPS, SECRETS, ApiError, Client, Object
 REFERENCE = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 
 
-async def environment_of(kube: Client, pod: Object, container: Object, address: str, services: Iterable[Object]) -> dict[str, str]:
+async def environment_of(
+    kube: Client, pod: Object, container: Object, address: str, services: Iterable[Object]
+) -> dict[str, str]:
     """`services` are those of the pod's namespace; `address` is the pod's. Raises VolumeError."""
-    told = {"HOSTNAME": pod["metadata"]["name"], "KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+    told = {
+        "HOSTNAME": pod["metadata"]["name"],
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+        "KUBERNETES_SERVICE_PORT": "443",
+    }
     if pod["spec"].get("enableServiceLinks", True):
         for service in services:
             told |= _links(service)
@@ -35,7 +41,9 @@ async def environment_of(kube: Client, pod: Object, container: Object, address: 
         if reference["key"] in data:
             told[entry["name"]] = data[reference["key"]]
         elif not reference.get("optional"):
-            raise VolumeError(f"couldn't find key {reference['key']} in {kind.removesuffix('KeyRef')} {reference['name']}")
+            raise VolumeError(
+                f"couldn't find key {reference['key']} in {kind.removesuffix('KeyRef')} {reference['name']}"
+            )
     return told
 
 

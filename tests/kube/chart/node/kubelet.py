@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.kube.chart.node.box import Image
@@ -46,6 +46,11 @@ class Kubelet:
     def problems(self) -> str:
         return "\n".join(f"{name}: {pod.problem}\n{pod.tail()}" for name, pod in self.pods.items() if pod.problem)
 
+    @property
+    def logs(self) -> str:
+        """The last lines of every pod."""
+        return "\n".join(f"--- {name}: {pod.problem or 'well'}\n{pod.tail()}" for name, pod in self.pods.items())
+
     def running(self, component: str) -> list[Pod]:
         """The pods of a component that have not ended, oldest first."""
         return [pod for pod in self.pods.values() if pod.component == component and pod.is_running]
@@ -71,26 +76,26 @@ class Kubelet:
         for manifest in found:
             name = manifest["metadata"]["name"]
             if "deletionTimestamp" in manifest["metadata"]:
-                self._begin(self._end(name, manifest["metadata"].get("deletionGracePeriodSeconds", 30)), name)
+                self._begin_end(name, manifest["metadata"].get("deletionGracePeriodSeconds", 30))
             elif name not in self.pods and manifest.get("status", {}).get("phase") == "Pending":
                 self.pods[name] = self._new_pod(manifest)
                 self._begin(self._run(self.pods[name]))
         for name in set(self.pods) - there - self._ending:
-            self._begin(self._end(name, 0), name)
+            self._begin_end(name, 0)
 
     def _new_pod(self, manifest: Object) -> Pod:
         folder = self.folder / manifest["metadata"]["name"]
         return Pod(self.kube, manifest, folder, self.network, self.names, self.image)
 
-    def _begin(self, work: AsyncIterator[None] | object, ending: str = "") -> None:
-        if ending in self._ending:
-            work.close()  # type: ignore[union-attr]
-            return
-        if ending:
-            self._ending.add(ending)
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _begin_end(self, name: str, grace: float) -> None:
+        if name not in self._ending:
+            self._ending.add(name)
+            self._begin(self._end(name, grace))
 
     async def _run(self, pod: Pod) -> None:
         binding = {"kind": "Binding", "apiVersion": "v1", "metadata": {"name": pod.name}, "target": {"name": self.node}}
@@ -111,9 +116,11 @@ class Kubelet:
             await self.kube.delete(PODS, name, self.namespace, grace_seconds=0)
 
     async def _beat(self) -> None:
-        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
         spec = {"holderIdentity": self.node, "leaseDurationSeconds": 40, "renewTime": now}
-        await self.kube.apply(LEASES, {"kind": "Lease", "metadata": {"name": self.node}, "spec": spec}, "kube-node-lease")
+        await self.kube.apply(
+            LEASES, {"kind": "Lease", "metadata": {"name": self.node}, "spec": spec}, "kube-node-lease"
+        )
 
     async def close(self) -> None:
         tasks = list(self._tasks)
@@ -124,11 +131,13 @@ class Kubelet:
 
 
 @asynccontextmanager
-async def kubelet(kube: Client, namespace: str, network: Network, names: Names, image: Image, folder: Path) -> AsyncIterator[Kubelet]:
+async def kubelet(
+    kube: Client, namespace: str, network: Network, names: Names, image: Image, folder: Path
+) -> AsyncIterator[Kubelet]:
     node = f"node-{namespace}"
     await kube.apply(NAMESPACES, {"kind": "Namespace", "metadata": {"name": "kube-node-lease"}})
     await kube.apply(NODES, {"kind": "Node", "metadata": {"name": node}})
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "", "lastHeartbeatTime": now}
     await kube.patch(NODES, node, {"status": {"conditions": [ready]}}, subresource="status")
     found = Kubelet(kube, namespace, network, names, image, folder, node)
@@ -140,5 +149,3 @@ async def kubelet(kube: Client, namespace: str, network: Network, names: Names, 
         await asyncio.gather(task, return_exceptions=True)
         await found.close()
         await kube.delete(NODES, node)
-
-

@@ -133,7 +133,8 @@ class Network:
 
 @asynccontextmanager
 async def network() -> AsyncIterator[Network]:
-    keeper = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sleep", "infinity"])
+    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sleep", "infinity"]
+    keeper = await asyncio.create_subprocess_exec(*command)
     try:
         async with asyncio.timeout(READY_SECONDS):
             while not _has_own_network(keeper.pid):
@@ -149,7 +150,7 @@ async def network() -> AsyncIterator[Network]:
             await found.close()
     finally:
         keeper.kill()
-        keeper.wait()
+        await keeper.wait()
 
 
 def to_address(host: str, port: int) -> Connect:

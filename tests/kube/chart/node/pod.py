@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.kube.chart.node.box import Box, Image, Mount, Rights
@@ -37,6 +37,8 @@ class Pod:
     box: Box | None = None
     probed: dict[str, int] = field(default_factory=dict)
     """How often a probe of that kind has succeeded."""
+    code: int | None = None
+    """How its container ended, for good."""
     _is_ready: bool = False
     _is_ended: bool = False
 
@@ -93,7 +95,7 @@ class Pod:
         began = time.monotonic()
         if self.box and self.box.code is None and grace:
             await self._run_hook(grace)
-            await self.box.stop(grace - (time.monotonic() - began))
+            self.code = await self.box.stop(grace - (time.monotonic() - began))
         await self.kill()
 
     async def kill(self) -> None:
@@ -140,10 +142,10 @@ class Pod:
             await asyncio.gather(probing, return_exceptions=True)
 
     async def _probe(self, box: Box) -> None:
-        if startup := self.container.get("startupProbe"):
-            if not await self._until_success("startupProbe", startup, box, limit=_patience(startup)):
-                await box.stop(self.manifest["spec"]["terminationGracePeriodSeconds"])
-                return
+        startup = self.container.get("startupProbe")
+        if startup and not await self._until_success("startupProbe", startup, box, limit=_patience(startup)):
+            await box.stop(self.manifest["spec"]["terminationGracePeriodSeconds"])
+            return
         await asyncio.gather(self._stay_ready(box), self._stay_alive(box))
 
     async def _stay_ready(self, box: Box) -> None:
@@ -199,7 +201,7 @@ class Pod:
 
     async def _tell(self, phase: str, code: int | None = None) -> None:
         truth = "True" if self._is_ready and phase == "Running" else "False"
-        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         states = {"PodScheduled": "True", "Initialized": "True", "ContainersReady": truth, "Ready": truth}
         ended = {"terminated": {"exitCode": code, "startedAt": now, "finishedAt": now}}
         container = {

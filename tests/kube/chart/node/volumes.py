@@ -22,7 +22,7 @@ class VolumeError(Exception):
 
 @dataclass
 class Volumes:
-    """Of one pod. Tests write what changed in Secrets and ConfigMaps by `refresh`, as the kubelet does within a minute."""
+    """Of one pod. `refresh` writes what has changed in Secrets and ConfigMaps, as the kubelet does within a minute."""
 
     kube: Client
     pod: Object
@@ -50,7 +50,9 @@ class Volumes:
             if not source.exists():
                 raise VolumeError(f"volume {mount['name']} has no {mount['subPath']}")
             is_read_only = mount.get("readOnly", False) or "emptyDir" not in volume
-            found.append(Mount(str(source.resolve() if "subPath" in mount else source), mount["mountPath"], is_read_only))
+            # A part of a volume stays as it was when it was mounted.
+            place = source.resolve() if "subPath" in mount else source
+            found.append(Mount(str(place), mount["mountPath"], is_read_only))
         return found
 
     async def _files(self, volume: Object) -> Files:
@@ -132,7 +134,7 @@ def field_of(pod: Object, path: str, address: str = "") -> str:
     if path.startswith(("metadata.labels['", "metadata.annotations['")):
         kind, _, rest = path.removeprefix("metadata.").partition("['")
         return str(metadata.get(kind, {}).get(rest.removesuffix("']"), ""))
-    return {
+    found: str = {
         "metadata.name": metadata["name"],
         "metadata.namespace": metadata["namespace"],
         "metadata.uid": metadata["uid"],
@@ -141,6 +143,7 @@ def field_of(pod: Object, path: str, address: str = "") -> str:
         "status.podIP": address,
         "status.podIPs": address,
     }[path]
+    return found
 
 
 def _chosen(source: Object, data: dict[str, bytes], mode: int | None) -> Files:
@@ -151,7 +154,5 @@ def _chosen(source: Object, data: dict[str, bytes], mode: int | None) -> Files:
     if missing and not source.get("optional"):
         raise VolumeError(f"references non-existent key: {', '.join(missing)}")
     return {
-        item["path"]: (data[item["key"]], item.get("mode") or mode)
-        for item in source["items"]
-        if item["key"] in data
+        item["path"]: (data[item["key"]], item.get("mode") or mode) for item in source["items"] if item["key"] in data
     }
