@@ -41,7 +41,7 @@ LIMIT := $(if $(shell command -v timeout),timeout --foreground -s INT -k 60 20m)
 test-kube: .venv/installed ## test on a real Kubernetes API server; the first time builds it, about ten minutes
 	.venv/bin/python -m tests.kube.programs
 	.venv/bin/python -m tests.kube.tools
-	PARLEY_KUBE_REQUIRED=1 .venv/bin/pytest tests/kube $(ARGS)
+	PARLEY_KUBE_REQUIRED=1 .venv/bin/pytest tests/kube -n 2 --dist worksteal --max-worker-restart 4 $(ARGS)
 
 lint: .venv/installed ## check style: ruff, its formatter, buf
 	.venv/bin/ruff check
