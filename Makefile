@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-kube walks chaos fuzz lint types laws generate verify bench picture setup
-.PHONY: verify-protos verify-lock verify-crd verify-compatible
+.PHONY: verify-protos verify-lock verify-crd verify-chart verify-compatible
 
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
@@ -49,18 +49,19 @@ lint: .venv/installed ## check style: ruff, its formatter, buf
 	cd protos && ../.venv/bin/buf lint
 
 types: .venv/installed ## check types: mypy --strict
-	.venv/bin/mypy services operator tests bench examples $(ARGS)
+	.venv/bin/mypy services operator helm tests bench examples $(ARGS)
 
 laws: .venv/installed ## check the laws of ARCHITECTURE.md: who imports whom, what a module may hold
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/pytest tests/laws
 
-generate: .venv/installed ## write protos/gen and uv.lock anew
+generate: .venv/installed ## write protos/gen, the chart's CRD and README, and uv.lock anew
 	PATH="$(CURDIR)/.venv/bin:$$PATH" protos/generate
 	.venv/bin/python -m parley_operator.crd > helm/parley/crds/phonenumbers.yaml
+	.venv/bin/python helm/readme.py
 	.venv/bin/uv lock
 
-verify: verify-protos verify-lock verify-crd verify-compatible ## prove that nothing generated has drifted and no contract broke
+verify: verify-protos verify-lock verify-crd verify-chart verify-compatible ## prove that nothing generated has drifted and no contract broke
 
 walks: .venv/installed ## walk the session rules at length: 2,500 random lives of 50 steps, two minutes
 	PARLEY_WALKS=2500 .venv/bin/pytest -o faulthandler_timeout=0 tests/unit/session/test_thread_walk.py $(ARGS)
@@ -84,6 +85,9 @@ verify-protos: .venv/installed
 
 verify-crd: .venv/installed
 	@.venv/bin/python -m parley_operator.crd | diff - helm/parley/crds/phonenumbers.yaml && echo 'The chart has the CRD of the operator.'
+
+verify-chart: .venv/installed
+	@.venv/bin/python helm/readme.py --verify
 
 verify-lock: .venv/installed
 	.venv/bin/uv lock --check

@@ -39,6 +39,11 @@ def reaches(policies: Iterable[Object], source: Party, target: Party, port: int,
     return out and _is_let(policies, target, source, "Ingress", target, port, protocol)
 
 
+def lets_in(policies: Iterable[Object], source: Party, target: Party, port: int, protocol: str = "TCP") -> bool:
+    """The target's side of it: whether it would be let in if it were let out."""
+    return _is_let(list(policies), target, source, "Ingress", target, port, protocol)
+
+
 def _is_let(
     policies: list[Object], subject: Party, peer: Party, direction: str, target: Party, port: int, protocol: str
 ) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from tests.chart.policies import Outside, Party, Pod, reaches, selects
+from tests.chart.policies import Outside, Party, Pod, lets_in, reaches, selects
 from tests.chart.rendering import (
     COMPONENT,
     NAMESPACE,
@@ -49,6 +49,14 @@ stranger          gateway database internet cluster metadata apiserver other
 far-client        gateway database internet cluster metadata apiserver other
 ingress           gateway database internet cluster metadata apiserver other
 """
+# Who is let in there, whoever lets them out.
+DOORS = """
+gateway   session agent notifier operator migrate-session migrate-notifier client stranger far-client ingress
+session   gateway notifier operator client
+agent     session
+notifier  gateway session
+operator
+"""
 SOURCES: dict[str, Party] = {
     "client": Pod(NAMESPACE, CLIENT),
     "stranger": Pod(NAMESPACE, {"app": "other"}),
@@ -89,6 +97,15 @@ def reached(rendered: Rendered, source: str, names: Iterable[str] = TARGETS) -> 
 def test_each_pod_reaches_what_it_needs_and_no_more(minimal: Rendered, row: str) -> None:
     source, *expected = row.split()
     assert reached(minimal, source) == expected
+
+
+@pytest.mark.parametrize("row", DOORS.strip().splitlines(), ids=lambda row: row.split()[0])
+def test_each_pod_is_reached_by_who_needs_it_and_nobody_else(minimal: Rendered, row: str) -> None:
+    name, *expected = row.split()
+    there, rules = pods(minimal), policies(minimal)
+    everybody = {**there, **SOURCES}
+    let_in = [one for one, party in everybody.items() if lets_in(rules, party, there[name], TARGETS[name][1])]
+    assert set(let_in) - {name} == set(expected)
 
 
 def test_every_pod_is_covered_in_both_directions(minimal: Rendered, available: Rendered, mutual: Rendered) -> None:

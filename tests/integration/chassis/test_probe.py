@@ -33,6 +33,10 @@ class Mounted:
         }
 
     @property
+    def contents(self) -> list[bytes]:
+        return [Path(self.environment[name]).read_bytes() for name in FILES]
+
+    @property
     def process(self) -> ProcessSettings:
         values = {variable.removeprefix("PARLEY_").lower(): file for variable, file in self.environment.items()}
         return ProcessSettings.model_validate(values)
@@ -62,7 +66,7 @@ async def test_a_service_that_serves_is_alive_by_whatever_address_it_is_asked(mo
 async def test_a_service_that_stops_is_not(mounted: Mounted) -> None:
     health = Health([])
     health.stop()
-    key, certificate, authority = (Path(mounted.environment[name]).read_bytes() for name in FILES)
+    key, certificate, authority = mounted.contents
     server = grpc.aio.server()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     credentials = grpc.ssl_server_credentials([(key, certificate)], authority, require_client_auth=True)

@@ -85,7 +85,7 @@ class Twilio:
             return await answer.json()
 
     async def text(self, participant: str, number: str, body: str) -> str:
-        """What became of it."""
+        """What became of it. Participants are not of Canada, whose numbers are bought."""
         return str((await self.post("/inbound", **{"from": participant, "to": number, "body": body}))["outcome"])
 
     async def replies(self, participant: str, count: int = 1, seconds: float = 60.0) -> list[str]:

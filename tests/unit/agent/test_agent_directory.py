@@ -36,6 +36,7 @@ def test_a_directory_is_one_agent_or_a_folder_of_agents(tmp_path: Path) -> None:
     one = add(tmp_path / "one")
     add(tmp_path / "two", "name: second")
     (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "lost+found").mkdir()
     (tmp_path / ".git").mkdir()
     (tmp_path / "README.md").touch()
     assert names(one) == ["one"]

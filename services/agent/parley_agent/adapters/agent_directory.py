@@ -13,7 +13,7 @@ import yaml
 from parley_agent.domain.agent_yaml import InvalidAgent, Profile, parse_profile
 
 SETTINGS_FILE = "agent.yaml"
-IGNORED = frozenset({"__pycache__", "node_modules"})
+IGNORED = frozenset({"__pycache__", "node_modules", "lost+found"})
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 """(path, time of change, size) of each file: cheap to take, for noticing that something has changed."""

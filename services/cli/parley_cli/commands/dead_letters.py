@@ -10,7 +10,7 @@ from rich.table import Table
 
 from parley_cli.stack.dead_letter_api import dead_letter_api
 from parley_cli.stack.session_api import delivery_of
-from parley_cli.stack.stack_file import find_stack
+from parley_cli.stack.stack_file import session_service
 from parley_cli.terminal import command, console
 
 ID_WIDTH = 36
@@ -24,8 +24,7 @@ async def list_dead_letters(
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 20,
 ) -> None:
     """Lists what did not reach its participant, the latest first."""
-    stack = find_stack()
-    async with dead_letter_api(stack.session, stack.api_key) as api:
+    async with dead_letter_api(*session_service()) as api:
         letters = await api.list(limit, agent)
     if not letters:
         console().print("Every text has reached its participant, or is on its way.")
@@ -47,16 +46,14 @@ async def list_dead_letters(
 @command
 async def retry(message_id: MessageId) -> None:
     """Sends the text again, as a new message; once, however often this is said."""
-    stack = find_stack()
-    async with dead_letter_api(stack.session, stack.api_key) as api:
+    async with dead_letter_api(*session_service()) as api:
         console().print(f"on its way again, as {await api.retry(message_id)}")
 
 
 @command
 async def drop(message_id: MessageId) -> None:
     """Lets the text be: it leaves the list, and nothing is sent."""
-    stack = find_stack()
-    async with dead_letter_api(stack.session, stack.api_key) as api:
+    async with dead_letter_api(*session_service()) as api:
         await api.drop(message_id)
     console().print(f"{message_id} is settled")
 

@@ -9,23 +9,16 @@ import typer
 from rich.markup import escape
 
 from parley_cli.stack.gate_api import Gate, gate_api
-from parley_cli.stack.stack_file import find_stack
+from parley_cli.stack.stack_file import notifier_service
 from parley_cli.terminal import command, console
-
-Notifier = Annotated[
-    str, typer.Option(envvar="PARLEY_NOTIFIER", help="A notifier's host:port. Default: that of the stack here.")
-]
-ApiKey = Annotated[str, typer.Option(envvar="PARLEY_API_KEY", help="The key of its gRPC API, beside --notifier.")]
 
 
 @command
 async def on(
     reason: Annotated[str, typer.Argument(help="Why, for whoever asks.")] = "",
-    notifier: Notifier = "",
-    api_key: ApiKey = "",
 ) -> None:
     """Sends nothing any more. Texts are taken and answered as ever; the answers wait."""
-    async with gate_api(*_place(notifier, api_key)) as api:
+    async with gate_api(*notifier_service()) as api:
         _show(await api.close(reason))
 
 
@@ -34,37 +27,26 @@ async def off(
     force: Annotated[
         bool, typer.Option("--force", help="Also while a recovery is under way: texts may be sent twice.")
     ] = False,
-    notifier: Notifier = "",
-    api_key: ApiKey = "",
 ) -> None:
     """Sends again, what has waited first."""
-    async with gate_api(*_place(notifier, api_key)) as api:
+    async with gate_api(*notifier_service()) as api:
         _show(await api.open(force=force))
 
 
 @command
 async def recover(
     since: Annotated[datetime | None, typer.Option(help="From when on it has forgotten what was done, in UTC.")] = None,
-    notifier: Notifier = "",
-    api_key: ApiKey = "",
 ) -> None:
     """Says that a volume was put back: what was sent since is looked for at Twilio before anything is sent again."""
-    async with gate_api(*_place(notifier, api_key)) as api:
+    async with gate_api(*notifier_service()) as api:
         _show(await api.recover(since))
 
 
 @command
-async def status(notifier: Notifier = "", api_key: ApiKey = "") -> None:
+async def status() -> None:
     """Shows whether texts are sent, and if not, why."""
-    async with gate_api(*_place(notifier, api_key)) as api:
+    async with gate_api(*notifier_service()) as api:
         _show(await api.look())
-
-
-def _place(notifier: str, api_key: str) -> tuple[str, str]:
-    if notifier:
-        return notifier, api_key
-    stack = find_stack()
-    return stack.notifier, stack.api_key
 
 
 def _show(gate: Gate) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from parley_cli.durations import duration_of
 from parley_cli.stack.key_api import key_api
-from parley_cli.stack.stack_file import find_stack
+from parley_cli.stack.stack_file import session_service
 from parley_cli.terminal import command, console
 
 ID_WIDTH = 36
@@ -32,8 +32,7 @@ async def create(
 ) -> None:
     """Makes a key, and shows it this once."""
     lifetime, scopes = duration_of(expires) if expires else None, [one.value for one in scope or Scope]
-    stack = find_stack()
-    async with key_api(stack.session, stack.api_key) as api:
+    async with key_api(*session_service()) as api:
         key, text = await api.create(name, agent or [], scopes, lifetime)
     console(stderr=True).print(f"The key {key.key_id}; it is not shown again:")
     # Alone on standard output, for scripts.
@@ -43,11 +42,11 @@ async def create(
 @command
 async def list_keys() -> None:
     """Lists the keys, oldest first."""
-    stack, now = find_stack(), datetime.now(UTC)
+    now = datetime.now(UTC)
     table = Table("id", "name", "agents", "scopes", "state", "created", "expires", box=None, header_style="dim")
     # An id is there to be copied.
     table.columns[0].no_wrap, table.columns[0].min_width = True, ID_WIDTH
-    async with key_api(stack.session, stack.api_key) as api:
+    async with key_api(*session_service()) as api:
         for key in await api.list():
             agents, scopes = ", ".join(key.agents) or "all", ", ".join(key.scopes)
             state, created = key.state(now), _day(key.create_time)
@@ -58,8 +57,7 @@ async def list_keys() -> None:
 @command
 async def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, from the list.")]) -> None:
     """Makes a key worthless, within five seconds and for good."""
-    stack = find_stack()
-    async with key_api(stack.session, stack.api_key) as api:
+    async with key_api(*session_service()) as api:
         key = await api.revoke(key_id)
     console().print(f"{key.key_id} ({escape(key.name)}) is revoked")
 

@@ -12,7 +12,7 @@ import typer
 from parley_cli.stack.agent_folders import find_agent
 from parley_cli.stack.phone import own_number
 from parley_cli.stack.session_api import session_api
-from parley_cli.stack.stack_file import StackAddresses, find_stack
+from parley_cli.stack.stack_file import StackAddresses, find_stack, session_service
 from parley_cli.stack.twilio_account import NumberAtTwilio, TwilioApi, TwilioRefused, twilio_api
 from parley_cli.stack.webhooks import Webhooks
 from parley_cli.terminal import command, console, working
@@ -100,8 +100,7 @@ async def remove(number: NumberArgument) -> None:
 @command
 async def pause(number: NumberArgument) -> None:
     """Sends nothing from a number any more, within five seconds. Texts to it are answered as ever; the answers wait."""
-    stack = find_stack()
-    async with session_api(stack.session, stack.api_key) as api:
+    async with session_api(*session_service()) as api:
         await api.pause_number(number, paused=True)
     console().print(f"nothing is sent from {number}; `parley numbers resume {number}` sends what has waited")
 
@@ -109,8 +108,7 @@ async def pause(number: NumberArgument) -> None:
 @command
 async def resume(number: NumberArgument) -> None:
     """Sends again from a number, what has waited first."""
-    stack = find_stack()
-    async with session_api(stack.session, stack.api_key) as api:
+    async with session_api(*session_service()) as api:
         await api.pause_number(number, paused=False)
     console().print(f"texts are sent from {number} again")
 

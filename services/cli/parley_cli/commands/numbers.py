@@ -7,16 +7,15 @@ from rich.table import Table
 
 from parley_cli.commands.number_changes import add, pause, remove, resume
 from parley_cli.stack.session_api import keywords_of, session_api
-from parley_cli.stack.stack_file import find_stack
+from parley_cli.stack.stack_file import session_service
 from parley_cli.terminal import command, complain, console
 
 
 @command
 async def list_numbers() -> None:
     """Lists our numbers."""
-    stack = find_stack()
     table = Table("number", "agent", "keywords", "opt-out scope", "sending", box=None, header_style="dim")
-    async with session_api(stack.session, stack.api_key) as api:
+    async with session_api(*session_service()) as api:
         numbers = await api.list_numbers()
     for number in numbers:
         sending = "paused" if number.sending_paused else "on"

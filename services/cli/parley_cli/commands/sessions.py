@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from parley_cli.commands import session_changes
 from parley_cli.stack.session_api import Session, SessionApi, is_ended, is_final, session_api, state_of
-from parley_cli.stack.stack_file import find_stack
+from parley_cli.stack.stack_file import session_service
 from parley_cli.terminal import command, complain, console
 from parley_cli.transcript.follow import Change, follow, follow_all
 from parley_cli.transcript.lines import heading_of, line_of, standing_of
@@ -41,8 +41,7 @@ async def show(
 
 
 def _connect() -> AbstractAsyncContextManager[SessionApi]:
-    stack = find_stack()
-    return session_api(stack.session, stack.api_key)
+    return session_api(*session_service())
 
 
 async def _show_sessions(api: SessionApi, limit: int, participant: str) -> None:
@@ -70,7 +69,7 @@ async def _show_messages(api: SessionApi, session_id: str) -> None:
 
 
 async def _follow_one(session_id: str) -> None:
-    find_stack()
+    session_service()
     with screen(console()) as lines:
         async with aclosing(follow(_connect, session_id)) as changes:
             async for change in changes:
@@ -78,7 +77,7 @@ async def _follow_one(session_id: str) -> None:
 
 
 async def _follow_all(participant: str) -> None:
-    find_stack()
+    session_service()
     speakers: dict[str, str] = {}
     with screen(console()) as lines:
         async with aclosing(follow_all(_connect)) as changes:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import grpc
 
 from parley.session.v1 import dead_letter_service_pb2, dead_letter_service_pb2_grpc
+from parley_cli.stack.channels import channel_to
 from parley_cli.stack.session_api import TIMEOUT, sentences
 
 DeadLetter = dead_letter_service_pb2.DeadLetter
@@ -15,7 +16,7 @@ DeadLetter = dead_letter_service_pb2.DeadLetter
 
 @asynccontextmanager
 async def dead_letter_api(address: str, api_key: str) -> AsyncIterator[DeadLetterApi]:
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with channel_to(address) as channel:
         yield DeadLetterApi(channel, api_key)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import grpc
 
 from parley.notifier.v1 import gate_service_pb2, gate_service_pb2_grpc, notifier_pb2
+from parley_cli.stack.channels import channel_to
 from parley_cli.stack.session_api import TIMEOUT, sentences
 
 Gate = notifier_pb2.Gate
@@ -18,8 +19,7 @@ CLOSING = 10.0
 
 @asynccontextmanager
 async def gate_api(address: str, api_key: str) -> AsyncIterator[GateApi]:
-    """`address` may name several replicas: any of them will do."""
-    async with grpc.aio.insecure_channel(address.partition(",")[0]) as channel:
+    async with channel_to(address) as channel:
         yield GateApi(channel, api_key)
 
 

@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parley.session.v1 import key_service_pb2, key_service_pb2_grpc
+from parley_cli.stack.channels import channel_to
 from parley_cli.stack.session_api import TIMEOUT, sentences
 
 SCOPES = {"send": key_service_pb2.Key.SCOPE_SEND, "read": key_service_pb2.Key.SCOPE_READ}
@@ -36,7 +37,7 @@ class Key(NamedTuple):
 
 @asynccontextmanager
 async def key_api(address: str, api_key: str) -> AsyncIterator[KeyApi]:
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with channel_to(address) as channel:
         yield KeyApi(channel, api_key)
 
 

@@ -21,6 +21,7 @@ from parley.session.v1 import (
     session_service_pb2_grpc,
 )
 from parley_chassis.errors import error_info
+from parley_cli.stack.channels import channel_to
 
 TIMEOUT = 5.0
 Session = session_pb2.Session
@@ -32,6 +33,7 @@ KEYWORDS = {
     "none": number_pb2.KEYWORDS_NONE,
 }
 
+AWAY = "the service does not answer: is `parley up` still running, or what PARLEY_SESSION or PARLEY_NOTIFIER names?"
 NEXT = {
     "SESSION_NOT_FOUND": ": `parley sessions` lists them",
     "NUMBER_NOT_FOUND": ": `parley numbers list` shows them",
@@ -51,7 +53,7 @@ class ApiAway(ApiError):
 
 @asynccontextmanager
 async def session_api(address: str, api_key: str) -> AsyncIterator[SessionApi]:
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with channel_to(address) as channel:
         yield SessionApi(channel, api_key)
 
 
@@ -62,7 +64,7 @@ def sentences() -> Iterator[None]:
         yield
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.UNAVAILABLE:
-            raise ApiAway("the session service does not answer: is `parley up` still running?") from None
+            raise ApiAway(AWAY) from None
         reason = info.reason if (info := error_info(error)) else ""
         raise ApiError(f"{error.details() or error.code().name}{NEXT.get(reason, '')}") from None
 

@@ -88,6 +88,21 @@ def find_stack() -> StackAddresses:
         raise NoStack("no stack is running: start one with `parley up` in another terminal") from None
 
 
+def session_service() -> tuple[str, str]:
+    """Address and key: PARLEY_SESSION with PARLEY_API_KEY, else those of the stack here. Raises NoStack."""
+    return _named("PARLEY_SESSION") or ((stack := find_stack()).session, stack.api_key)
+
+
+def notifier_service() -> tuple[str, str]:
+    """As session_service, with PARLEY_NOTIFIER."""
+    return _named("PARLEY_NOTIFIER") or ((stack := find_stack()).notifier, stack.api_key)
+
+
+def _named(variable: str) -> tuple[str, str] | None:
+    address = os.environ.get(variable)
+    return (address, os.environ.get("PARLEY_API_KEY", "")) if address else None
+
+
 def find_simulated_stack() -> StackAddresses:
     """As find_stack, for what only a simulated Twilio can do. Raises NoPhone too."""
     stack = find_stack()

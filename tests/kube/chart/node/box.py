@@ -19,6 +19,8 @@ MAIN = Path(__file__).with_name("box_main.py")
 LOG_LINES = 30
 KILLED = 137
 
+ESTABLISHED, LISTENING = "01", "0A"
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -174,6 +176,14 @@ class Box:
             raise
         return process.returncode or 0, said.decode(errors="replace")
 
+    def connections(self) -> list[tuple[str, int]]:
+        """Address and port of everything that it has called and is connected with."""
+        pid = (self.folder / "pid").read_text()
+        rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+        own = {_place(row[1])[1] for row in rows if row[3] == LISTENING}
+        places = [(_place(row[1]), _place(row[2])) for row in rows if row[3] == ESTABLISHED]
+        return sorted({far for near, far in places if near[1] not in own and not far[0].startswith("127.")})
+
     async def stop(self, grace: float) -> int:
         """SIGTERM, and SIGKILL after `grace` seconds; how it ended."""
         assert self._process
@@ -192,3 +202,9 @@ class Box:
         if self._process and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+
+def _place(text: str) -> tuple[str, int]:
+    """Address and port as the kernel writes them: `0100007F:1F90`."""
+    address, _, port = text.partition(":")
+    return ".".join(str(part) for part in reversed(bytes.fromhex(address))), int(port, 16)
