@@ -1,7 +1,7 @@
 # The only door: whatever a developer or a CI runs is a target of this file.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-kube walks chaos fuzz lint types laws generate verify bench picture setup
+.PHONY: help demo up test test-kube test-image image walks chaos fuzz lint types laws generate verify bench picture setup
 .PHONY: verify-protos verify-lock verify-crd verify-chart verify-compatible
 
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -42,6 +42,12 @@ test-kube: .venv/installed ## test on a real Kubernetes API server; the first ti
 	.venv/bin/python -m tests.kube.programs
 	.venv/bin/python -m tests.kube.tools
 	PARLEY_KUBE_REQUIRED=1 .venv/bin/pytest tests/kube -n 2 --dist worksteal --max-worker-restart 4 $(ARGS)
+
+test-image: .venv/installed ## build the images, run them, have checkov judge them and the chart; the first time takes minutes
+	.venv/bin/pytest tests/image tests/image/build -p no:randomly $(ARGS)
+
+image: .venv/installed ## build the five images with buildah (with Docker: docs/compose.md)
+	.venv/bin/python -m tests.image.build.engine
 
 lint: .venv/installed ## check style: ruff, its formatter, buf
 	.venv/bin/ruff check

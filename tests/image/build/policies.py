@@ -24,10 +24,11 @@ READ = "import sys, compose_spec; compose_spec.PyCompose.from_json(sys.stdin.rea
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One rule that one thing breaks: `CKV_K8S_40`, `Deployment.default.parley-gateway`, what the rule asks for."""
+    """One rule that one thing breaks: `CKV_K8S_40`, `Deployment.parley.parley-gateway`, its file, what is wanted."""
 
     rule: str
     place: str
+    file: str
     wanted: str
 
 
@@ -45,7 +46,9 @@ def checkov(framework: str, folder: Path) -> list[Finding]:
         raise MissingError(f"checkov has not run: {done.stderr[-500:]}") from None
     assert report.get("results", {}).get("passed_checks"), f"checkov has looked at nothing in {folder}"
     failed = report["results"]["failed_checks"]
-    return sorted(Finding(item["check_id"], item["resource"], item["check_name"]) for item in failed)
+    return sorted(
+        Finding(item["check_id"], item["resource"], Path(item["file_path"]).name, item["check_name"]) for item in failed
+    )
 
 
 def compose_problem(compose: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import pytest
 from tests.image.build.policies import Finding, checkov, compose_problem
 from tests.image.compose import ENV, read
 from tests.image.dockerfile import ROOT
+from tests.kube.store import MissingError
+from tests.kube.tools import fetch_helms
+
+OPERATOR = "Deployment.parley.parley-operator"
 
 pytestmark = pytest.mark.timeout(600)  # the first one fetches checkov
 
@@ -42,4 +47,29 @@ def test_checkov_judges_manifests_too(tmp_path: Path) -> None:
     text = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": pod})
     (tmp_path / "pod.yaml").write_text(text)
     wanted = "Container should not be privileged"
-    assert Finding("CKV_K8S_16", "Pod.default.a", wanted) in checkov("kubernetes", tmp_path)
+    assert Finding("CKV_K8S_16", "Pod.default.a", "pod.yaml", wanted) in checkov("kubernetes", tmp_path)
+
+
+def test_the_chart_breaks_no_rule_of_checkov_but_that_the_operator_has_a_token(tmp_path: Path) -> None:
+    """In each configuration that helm/parley/ci has; without its token the operator could not ask the API server.
+
+    Where OpenShift chooses users (CKV_K8S_40), the chart names none.
+    """
+    try:
+        helm = fetch_helms()[-1].program
+    except MissingError as error:
+        pytest.skip(str(error))
+    chart = ROOT / "helm" / "parley"
+    for values in sorted(chart.glob("ci/*.yaml")):
+        line = [helm, "template", "parley", chart, "--namespace", "parley", "--values", values]
+        rendered = subprocess.run([*map(str, line)], check=True, capture_output=True, text=True).stdout
+        (tmp_path / values.name).write_text(rendered)
+    findings = checkov("kubernetes", tmp_path)
+    assert {(found.rule, found.place) for found in findings} == {
+        ("CKV_K8S_38", OPERATOR),
+        *(
+            ("CKV_K8S_40", found.place)
+            for found in findings
+            if "runAsUser: null" in (chart / "ci" / found.file).read_text()
+        ),
+    }
