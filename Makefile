@@ -21,7 +21,7 @@ AGAINST ?=
 
 help: ## show this list
 	@echo 'Parley: agents that talk by text message.'; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo; echo 'ARGS="..." reaches the tool (demo, up, test, types, bench); PYTHON=... chooses the interpreter.'
 
 demo: .venv/installed ## watch a text come in, be answered and go out; no account needed
