@@ -9,7 +9,7 @@ from tests.chaos.run import Options
 from tests.chaos.scale import Scale
 from tests.chaos.schedule import Plan, TwilioFaults, twilio_faults
 
-SHORT_CONVERSATIONS, SHORT_KILLS, SHORT_SECONDS = 104, 9, 18.0
+SHORT_CONVERSATIONS, SHORT_KILLS, SHORT_SECONDS = 104, 10, 18.0
 LONG_CONVERSATIONS, LONG_KILLS = 10_000, 500
 CONVERSATIONS_PER_SECOND = 6.0
 SECONDS_PER_KILL = 3.0
