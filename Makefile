@@ -7,6 +7,8 @@
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONHOME
+# What was compiled is kept, whatever the shell says: three processes read the same tests.
+unexport PYTHONDONTWRITEBYTECODE
 # A user without a home of their own keeps what tools cache beside what they installed.
 ifeq ($(shell [ -w "$${XDG_CACHE_HOME:-$$HOME}" ] && echo yes),)
 export XDG_CACHE_HOME := $(CURDIR)/.venv/cache

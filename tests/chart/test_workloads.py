@@ -81,6 +81,26 @@ def test_secrets_come_by_reference(rendered: Rendered) -> None:
                 assert not re.search(r"://[^/@\s]+:[^/@\s]+@", value), f"{component} shows a password"
 
 
+def test_references_are_to_secrets(rendered: Rendered) -> None:
+    for component, pod in rendered.pods.items():
+        for container in containers(pod):
+            for name, entry in variables(container).items():
+                assert "value" in entry or list(entry["valueFrom"]) == ["secretKeyRef"], f"{component}: {name}"
+
+
+def test_whatever_selects_pods_does_so_in_every_version(rendered: Rendered) -> None:
+    stable = {f"app.kubernetes.io/{name}" for name in ("name", "instance", "component")}
+    for found in rendered.of_kind("Deployment", "PodDisruptionBudget"):
+        assert set(found["spec"]["selector"]["matchLabels"]) == stable, found["metadata"]["name"]
+    for service in rendered.of_kind("Service"):
+        assert set(service["spec"]["selector"]) == stable
+    for policy in rendered.of_kind("NetworkPolicy"):
+        assert set(policy["spec"]["podSelector"]["matchLabels"]) <= stable
+    for pod in rendered.pods.values():
+        for constraint in pod["spec"].get("topologySpreadConstraints", []):
+            assert set(constraint["labelSelector"]["matchLabels"]) == stable
+
+
 def test_only_notifier_and_operator_hold_credentials_of_twilios(rendered: Rendered) -> None:
     assert holders(rendered, "twilio") == {"notifier", "operator"}
     # What webhooks are signed with is the gateway's.

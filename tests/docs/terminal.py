@@ -28,7 +28,7 @@ from tests.docs.pages import ROOT, Block
 PARLEY = Path(sys.executable).with_name("parley")
 PATIENCE = 60.0
 """Seconds after which something hangs."""
-SETTLING = 10.0
+SETTLING = 40.0
 """Seconds until everything that a command has set off has happened; a reader is no faster."""
 LOOKS = re.compile(r"parley sessions|curl (?!.* -(d|X) )")
 """Commands that only look, and may look again."""

@@ -38,7 +38,7 @@ class Conversation:
         inbound = await self.stack.simulator.text(self.participant, self.number, body)
         assert inbound.outcome == "delivered"
 
-    async def replies(self, total: int, timeout: float = 10.0) -> list[str]:
+    async def replies(self, total: int, timeout: float = 40.0) -> list[str]:
         """Everything sent to the participant, once it is `total` texts."""
         messages = await self.stack.simulator.wait_for_outbound(self.participant, total, timeout, number=self.number)
         return [message.body for message in messages]
@@ -57,7 +57,7 @@ class Conversation:
         """How each session stands, oldest first."""
         return [state_of(session) for session in await self.sessions()]
 
-    async def until(self, *states: str, timeout: float = 15.0) -> None:
+    async def until(self, *states: str, timeout: float = 40.0) -> None:
         """Returns when the sessions stand so."""
         async with asyncio.timeout(timeout):
             while (now := await self.states()) != list(states):
@@ -96,13 +96,13 @@ class Conversation:
 
     async def grace_begun(self) -> None:
         """Returns when the session service has heard that Twilio took the warning."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not await self._one("SELECT grace_end FROM session.sessions WHERE id = %s", await self._newest()):
                 await asyncio.sleep(0.02)
 
     async def state_after_end(self, session: session_pb2.Session) -> str:
         """What the agent's end(conv) has left."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while await self._one("SELECT end_owed FROM session.sessions WHERE id = %s", session.session_id):
                 await asyncio.sleep(0.02)
         return str(await self._one("SELECT state FROM session.sessions WHERE id = %s", session.session_id))

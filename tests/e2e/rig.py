@@ -56,11 +56,11 @@ class Rig:
         inbound = await self.simulator.text(participant, NUMBERS[agent], body)
         assert inbound.outcome in ("delivered", "fallback")
 
-    async def replies(self, participant: str, total: int, timeout: float = 30.0) -> list[str]:
+    async def replies(self, participant: str, total: int, timeout: float = 60.0) -> list[str]:
         messages = await self.simulator.wait_for_outbound(participant, total, timeout)
         return [message.body for message in messages]
 
-    async def settled(self, timeout: float = 40.0) -> None:
+    async def settled(self, timeout: float = 60.0) -> None:
         """Returns when nothing is under way any more: no open turn, nothing handed over without an outcome."""
         async with asyncio.timeout(timeout):
             async with await psycopg.AsyncConnection.connect(self.database.admin_url, autocommit=True) as connection:
@@ -133,7 +133,7 @@ async def _kill_all(services: Mapping[str, ServiceProcess]) -> None:
 
 async def _described(database: FreshDatabase) -> None:
     """Waits until the session service has all agents' settings: it asks for them once a number points there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as connection:
             while True:
                 row = await (await connection.execute("SELECT count(*) FROM session.agents")).fetchone()

@@ -140,7 +140,7 @@ async def _conclude(stack: Rig, participant: str, expected: list[str]) -> None:
 async def _arrivals(stack: Rig, participant: str, count: int) -> list[str]:
     """The turn ids with which the agent has been called for the participant, once they are `count`."""
     arrived = stack.gate.with_suffix(".arrived")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while True:
             lines = [line.split() for line in arrived.read_text().splitlines()] if arrived.exists() else []
             turns = [turn for caller, turn in lines if caller == participant]
@@ -157,6 +157,6 @@ async def _count(stack: Rig, query: str) -> int:
 
 
 async def _until(stack: Rig, query: str, expected: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while await _count(stack, query) != expected:
             await asyncio.sleep(0.01)

@@ -213,7 +213,7 @@ async def test_turns_under_way_end_when_the_client_closes(agent: ScriptedAgent) 
     agent.respond = never
     async with agent_running(agent) as address, calling(address) as agents:
         waiting = asyncio.create_task(settled(agents.run_turn(a_run(), [])))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not agent.requests:
                 await asyncio.sleep(0.01)
         await agents.close()

@@ -104,7 +104,7 @@ async def api(simulator: Simulator) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def eventually(check: Callable[[], bool], timeout: float = 5.0) -> None:
+async def eventually(check: Callable[[], bool], timeout: float = 30.0) -> None:
     """For what nothing announces."""
     async with asyncio.timeout(timeout):
         while not check():

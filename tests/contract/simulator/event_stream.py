@@ -27,7 +27,7 @@ class EventStream:
         self.seen: list[Event] = []
         self.last_id = ""
 
-    async def next(self, timeout: float = 5.0) -> Event | None:
+    async def next(self, timeout: float = 30.0) -> Event | None:
         """None when the stream has ended."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(timeout):

@@ -57,7 +57,7 @@ class Receiver:
     def url(self, path: str = "/sms", fragment: str = "") -> str:
         return f"{self.base}{path}{'#' if fragment else ''}{fragment}"
 
-    async def wait(self, count: int, timeout: float = 5.0) -> list[Received]:
+    async def wait(self, count: int, timeout: float = 30.0) -> list[Received]:
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: len(self.requests) >= count)
         return self.requests

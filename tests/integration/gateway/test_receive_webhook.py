@@ -259,7 +259,7 @@ async def test_without_a_session_service_the_answer_comes_in_time(start_gateway:
     gateway = await start_gateway(session_address=[await vacant_address()])
     began = time.monotonic()
     assert_not_now(await call(gateway.url, signed()))
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 6.0
 
 
 async def test_a_session_service_that_never_answers_is_not_waited_for(
@@ -269,7 +269,7 @@ async def test_a_session_service_that_never_answers_is_not_waited_for(
     sessions.doors.open.clear()
     began = time.monotonic()
     replies = await asyncio.gather(*(call(gateway.url, signed(fields=text(MessageSid=sid(n)))) for n in range(5)))
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 4.0
     for reply in replies:
         assert_not_now(reply)
 

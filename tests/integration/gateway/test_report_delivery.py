@@ -53,7 +53,7 @@ async def test_without_a_notifier_the_answer_comes_in_time(start_gateway: StartG
     began = time.monotonic()
     reply = await call(gateway.url, signed(STATUS, report()))
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 6.0
     assert (await call(gateway.url, signed())).status == 200
 
 

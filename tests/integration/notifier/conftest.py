@@ -84,7 +84,7 @@ class Notifier:
     service: NotifierService
     stub: notifier_service_pb2_grpc.NotifierServiceAsyncStub
 
-    async def submit(self, *texts: Text, timeout: float = 5.0) -> None:
+    async def submit(self, *texts: Text, timeout: float = 30.0) -> None:
         await self.stub.Submit(
             notifier_pb2.SubmitRequest(submissions=[text.submission for text in texts]), timeout=timeout
         )
@@ -99,7 +99,7 @@ class Notifier:
             notifier_pb2.DeliveryReport(delivery_id=message_id, message_sid=sid, status=status, error_code=error_code)
             for status in statuses
         ]
-        await self.stub.ReportDeliveries(notifier_pb2.ReportDeliveriesRequest(reports=reports), timeout=5.0)
+        await self.stub.ReportDeliveries(notifier_pb2.ReportDeliveriesRequest(reports=reports), timeout=30.0)
 
 
 @dataclass

@@ -268,7 +268,7 @@ async def test_a_text_whose_webhook_was_lost_arrives_all_the_same(
 
 async def test_a_stop_cuts_a_list_that_does_not_answer(start: Start, twilio: TwilioPeer, rows: Rows) -> None:
     twilio.answering.clear()
-    async with asyncio.timeout(6.0):
+    async with asyncio.timeout(9.0):
         async with start(twilio_url=twilio.url, **PATIENT):
             await twilio.wait_for_lists(1)
     assert await rows.one("SELECT lease_until <= now() FROM notifier.coverage"), "the next process need not wait"

@@ -160,7 +160,7 @@ async def test_an_opt_out_that_does_not_parse_is_refused_whole(
         setattr(bad, field, value)
     request = notifier_pb2.SubmitRequest(submissions=[thread.text().submission], opt_outs=[good, bad])
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await notifier.stub.Submit(request, timeout=5)
+        await notifier.stub.Submit(request, timeout=30)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert (refused.value.details() or "").startswith(f"opt_outs.{field}:")
     assert await rows.one("SELECT count(*) FROM notifier.deliveries") == 0

@@ -32,16 +32,16 @@ class Doorman:
         self._stub = gate_service_pb2_grpc.GateServiceStub(channel)
 
     async def look(self) -> Gate:
-        return (await self._stub.GetGate(gate_service_pb2.GetGateRequest(), timeout=5)).gate
+        return (await self._stub.GetGate(gate_service_pb2.GetGateRequest(), timeout=30)).gate
 
     async def close(self, reason: str = "") -> Gate:
-        return (await self._stub.CloseGate(gate_service_pb2.CloseGateRequest(reason=reason), timeout=5)).gate
+        return (await self._stub.CloseGate(gate_service_pb2.CloseGateRequest(reason=reason), timeout=30)).gate
 
     async def open(self, *, force: bool = False) -> Gate:
-        return (await self._stub.OpenGate(gate_service_pb2.OpenGateRequest(force=force), timeout=5)).gate
+        return (await self._stub.OpenGate(gate_service_pb2.OpenGateRequest(force=force), timeout=30)).gate
 
     async def recover(self) -> Gate:
-        return (await self._stub.RecoverGate(gate_service_pb2.RecoverGateRequest(), timeout=5)).gate
+        return (await self._stub.RecoverGate(gate_service_pb2.RecoverGateRequest(), timeout=30)).gate
 
     async def is_open(self) -> bool:
         try:

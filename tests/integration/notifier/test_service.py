@@ -48,7 +48,7 @@ async def test_a_submission_that_does_not_parse_is_refused_whole(
     good, bad = thread.text().submission, thread.text().submission
     setattr(bad, field, value)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await notifier.stub.Submit(notifier_pb2.SubmitRequest(submissions=[good, bad]), timeout=5)
+        await notifier.stub.Submit(notifier_pb2.SubmitRequest(submissions=[good, bad]), timeout=30)
     assert refusal(refused.value) == (grpc.StatusCode.INVALID_ARGUMENT, f"submissions.{field}")
     assert str(value) not in (refused.value.details() or "") or value in ("", 0)
     assert await rows.one("SELECT count(*) FROM notifier.deliveries") == 0
@@ -61,7 +61,7 @@ async def test_a_report_that_does_not_parse_is_refused(
     report = notifier_pb2.DeliveryReport(delivery_id=thread.text().message_id, message_sid=SID, status="sent")
     setattr(report, field, value)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await notifier.stub.ReportDeliveries(notifier_pb2.ReportDeliveriesRequest(reports=[report]), timeout=5)
+        await notifier.stub.ReportDeliveries(notifier_pb2.ReportDeliveriesRequest(reports=[report]), timeout=30)
     assert refusal(refused.value) == (grpc.StatusCode.INVALID_ARGUMENT, f"reports.{field}")
 
 
@@ -76,8 +76,8 @@ async def test_any_text_is_stored(text: str, notifier: Notifier, session: Sessio
 
 
 async def test_nothing_is_asked_of_an_empty_request(notifier: Notifier) -> None:
-    await notifier.stub.Submit(notifier_pb2.SubmitRequest(), timeout=5)
-    await notifier.stub.ReportDeliveries(notifier_pb2.ReportDeliveriesRequest(), timeout=5)
+    await notifier.stub.Submit(notifier_pb2.SubmitRequest(), timeout=30)
+    await notifier.stub.ReportDeliveries(notifier_pb2.ReportDeliveriesRequest(), timeout=30)
 
 
 async def test_ids_are_the_same_in_any_spelling(notifier: Notifier, session: SessionPeer, thread: Thread) -> None:
@@ -154,7 +154,7 @@ async def test_a_send_is_a_span_of_the_trace_that_its_text_is_in(
     submission = text.submission
     submission.traceparent = f"00-{'a' * 32}-{'b' * 16}-0{int(sampled)}"
     async with start(telemetry) as notifier:
-        await notifier.stub.Submit(notifier_pb2.SubmitRequest(submissions=[submission]), timeout=5)
+        await notifier.stub.Submit(notifier_pb2.SubmitRequest(submissions=[submission]), timeout=30)
         await session.wait_for("ACCEPTED", text.message_id)
     telemetry.close()
     spans = exporter.get_finished_spans()

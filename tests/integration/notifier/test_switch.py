@@ -218,7 +218,7 @@ async def test_a_full_queue_stops_its_sender_and_no_other(
     fault = simulator.add_fault("error", status=400, code=21611, number=SENDER)
     full, waiting = new_thread().text(), new_thread().text()
     other = new_thread().text(sender=OTHER_SENDER)
-    async with start(pause=1.5) as notifier:
+    async with start(pause=4.0) as notifier:
         await notifier.submit(full)
         await eventually(lambda: rows.one("SELECT count(*) = 1 FROM notifier.senders WHERE paused_until > now()"))
         await notifier.submit(waiting, other)
@@ -229,8 +229,8 @@ async def test_a_full_queue_stops_its_sender_and_no_other(
     refused = await rows.one("SELECT finished_time FROM notifier.attempts WHERE outcome = 'queue_full'")
     for text in (full, waiting):
         sent = "SELECT started_time FROM notifier.attempts WHERE outcome = 'accepted' AND delivery_id = %s"
-        assert (await rows.one(sent, text.message_id) - refused).total_seconds() >= 1.4
-    assert (await rows.one(first, other.message_id) - refused).total_seconds() < 1.4
+        assert (await rows.one(sent, text.message_id) - refused).total_seconds() >= 3.9
+    assert (await rows.one(first, other.message_id) - refused).total_seconds() < 3.9
 
 
 async def test_a_queue_that_overflows_later_stops_its_sender_too(

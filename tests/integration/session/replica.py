@@ -107,7 +107,7 @@ class Replica:
     async def claim(self) -> bool:
         return await self._claim()
 
-    async def claim_one(self, timeout: float = 5.0) -> RunTurn:
+    async def claim_one(self, timeout: float = 30.0) -> RunTurn:
         """Looks until there is a turn to claim."""
         before = len(self.started)
 
@@ -157,13 +157,13 @@ class Rows:
         await self.all(statement, number, agent, settings)
 
 
-async def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], timeout: float = 30.0) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.005)
 
 
-async def eventually_async(condition: Callable[[], Awaitable[bool]], timeout: float = 5.0) -> None:
+async def eventually_async(condition: Callable[[], Awaitable[bool]], timeout: float = 30.0) -> None:
     async with asyncio.timeout(timeout):
         while not await condition():
             await asyncio.sleep(0.01)

@@ -235,7 +235,7 @@ async def test_a_claim_waits_for_no_thread_that_somebody_is_at_work_on(replica: 
     await replica.receive(*(incoming(f"S{n}", participant=PEOPLE[n]) for n in range(3)))
     async with replica.store.batch() as batch:
         await batch.gather([key(PEOPLE[1])])
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(20):
             await other.claim()
     assert {run.thread.participant for run, _ in other.started} == {PEOPLE[0], PEOPLE[2]}
 

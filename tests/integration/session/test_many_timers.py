@@ -18,7 +18,7 @@ ARMED, DUE = 100_000, 2_000
 PERIOD = 2.0
 """Seconds in which they fall due."""
 POLL, LIMIT = 0.2, 100
-PATIENCE = 15.0
+PATIENCE = 60.0
 LATENESS = """
 SELECT t.participant, extract(epoch FROM m.create_time - (t.active_time + interval '24 hours'))::float8
 FROM session.messages m JOIN session.threads t ON t.id = m.thread_id WHERE m.kind = %s

@@ -168,7 +168,7 @@ async def test_a_service_that_stops_gives_its_turns_to_another_at_once(
             await eventually(lambda: len(agent.requests) == 1)
             began = time.monotonic()
         await eventually(lambda: len(notifier.submissions) == 1)
-        assert time.monotonic() - began < 5, "nobody waited for the lease of 20 s"
+        assert time.monotonic() - began < 15, "nobody waited for the lease of 20 s"
         first, second = agent.requests
         assert (first.turn_id, first.fence, second.turn_id, second.fence) == (first.turn_id, 1, first.turn_id, 2)
         hold.set()

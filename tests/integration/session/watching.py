@@ -14,7 +14,7 @@ from parley.session.v1 import session_pb2, session_service_pb2, session_service_
 
 Told = session_service_pb2.WatchSessionResponse
 Stub: TypeAlias = "session_service_pb2_grpc.SessionServiceAsyncStub"
-LIMIT = 10.0
+LIMIT = 60.0
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from parley_chassis import lifecycle
 from parley_chassis.lifecycle import Wake, loop_running
 
-LIMIT = 5.0
+LIMIT = 30.0
 NEVER = 3600.0
 
 

@@ -8,7 +8,7 @@ import pytest
 from parley_gateway.adapters.intake import Intake, IntakeLimits
 from parley_gateway.errors import OutOfTime, Overloaded
 
-WAIT = 5.0
+WAIT = 30.0
 
 
 class Shelf:

@@ -48,7 +48,7 @@ async def test_looks_that_come_faster_than_the_list_answers_do_not_pile_up() -> 
             settle.start(look(n))
         await asyncio.sleep(0)
     slow.answers.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(seen) < len(deliveries):
             await asyncio.sleep(0)
     await settle.close()
@@ -59,7 +59,7 @@ async def test_another_attempt_and_a_look_after_the_last_are_looks_of_their_own(
     slow, seen = SlowList(), asyncio.Queue[Sighting]()
     slow.answers.set()
     settle = SettleUnknown(slow, slow, seen.put)  # type: ignore[arg-type]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         settle.start(look(1))
         settle.start(look(1, attempt=2))
         assert {(await seen.get()).look.attempt, (await seen.get()).look.attempt} == {1, 2}

@@ -13,7 +13,7 @@ from parley_session.handlers.wake_watchers import Watch, Watchers
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0)
 

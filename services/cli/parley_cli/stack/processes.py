@@ -19,7 +19,9 @@ import aiohttp
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-READY_TIMEOUT = 20.0
+READY_TIMEOUT = 60.0
+OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
+"""Else a new channel waits out the back-off that an earlier one began, when nobody listened there yet."""
 STOP_TIMEOUT = 30.0
 POLL = 0.02
 PR_SET_PDEATHSIG = 1
@@ -124,7 +126,7 @@ def grpc_probe(address: str) -> Probe:
     """Asks the health service at `host:port`."""
 
     async def serves() -> bool:
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with grpc.aio.insecure_channel(address, options=[OWN_CONNECTION]) as channel:
             try:
                 answer: health_pb2.HealthCheckResponse = await check(channel)(
                     health_pb2.HealthCheckRequest(), timeout=1.0

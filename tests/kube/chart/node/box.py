@@ -179,7 +179,8 @@ class Box:
     def connections(self) -> list[tuple[str, int]]:
         """Address and port of everything that it has called and is connected with."""
         pid = (self.folder / "pid").read_text()
-        rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+        tables = [Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+        rows = [line.split() for table in tables for line in table.splitlines()[1:]]
         own = {_place(row[1])[1] for row in rows if row[3] == LISTENING}
         places = [(_place(row[1]), _place(row[2])) for row in rows if row[3] == ESTABLISHED]
         return sorted({far for near, far in places if near[1] not in own and not far[0].startswith("127.")})
@@ -205,6 +206,6 @@ class Box:
 
 
 def _place(text: str) -> tuple[str, int]:
-    """Address and port as the kernel writes them: `0100007F:1F90`."""
+    """Address and port as the kernel writes them: `0100007F:1F90`, behind more zeros where IPv6 carries IPv4."""
     address, _, port = text.partition(":")
-    return ".".join(str(part) for part in reversed(bytes.fromhex(address))), int(port, 16)
+    return ".".join(str(part) for part in reversed(bytes.fromhex(address[-8:]))), int(port, 16)
