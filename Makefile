@@ -43,7 +43,7 @@ LIMIT := $(if $(shell command -v timeout),timeout --foreground -s INT -k 60 20m)
 test-kube: .venv/installed ## test on a real Kubernetes API server; the first time builds it, about ten minutes
 	.venv/bin/python -m tests.kube.programs
 	.venv/bin/python -m tests.kube.tools
-	PARLEY_KUBE_REQUIRED=1 .venv/bin/pytest tests/kube -n 2 --dist worksteal --max-worker-restart 4 $(ARGS)
+	PARLEY_KUBE_REQUIRED=1 .venv/bin/pytest tests/kube tests/chart -n 2 --dist worksteal --max-worker-restart 4 $(ARGS)
 
 test-image: .venv/installed ## build the images, run them, have checkov judge them and the chart; the first time takes minutes
 	.venv/bin/pytest tests/image tests/image/build -p no:randomly $(ARGS)
