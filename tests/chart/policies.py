@@ -74,12 +74,13 @@ def _has_port(ports: list[Object] | None, target: Party, port: int, protocol: st
 def _is_port(rule: Object, target: Party, port: int, protocol: str) -> bool:
     if rule.get("protocol", "TCP") != protocol:
         return False
-    wanted = rule.get("port")
+    wanted: int | str | None = rule.get("port")
     if isinstance(wanted, str):
         return isinstance(target, Pod) and target.ports.get(wanted) == port
     if wanted is None:
         return True
-    return bool(wanted <= port <= rule.get("endPort", wanted))
+    last: int = rule.get("endPort", wanted)
+    return wanted <= port <= last
 
 
 def _has_peer(peers: list[Object] | None, peer: Party, policy: Object) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chart.rendering import merged, render, values_of
-from tests.chart.wrong_values import FOLDER, WRONG, RefusedError, check_refusal
+from tests.chart.rendering import RefusedError, merged, render, values_of
+from tests.chart.wrong_values import FOLDER, WRONG, check_refusal
 from tests.kube.tools import Helm
 
 

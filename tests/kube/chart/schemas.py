@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema
-from kubernetes_validate import utils
+import jsonschema  # type: ignore[import-untyped]
+from kubernetes_validate import utils  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 
 Object = dict[str, Any]
