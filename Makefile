@@ -75,7 +75,7 @@ walks: .venv/installed ## walk the session rules at length: 2,500 random lives o
 	PARLEY_WALKS=2500 .venv/bin/pytest -o faulthandler_timeout=0 tests/unit/session/test_thread_walk.py $(ARGS)
 
 chaos: .venv/installed ## kill everything, again and again, and judge what became of every text
-	.venv/bin/python -m tests.chaos $(ARGS)
+	GRPC_VERBOSITY=ERROR .venv/bin/python -m tests.chaos $(ARGS)
 
 fuzz: .venv/installed ## fuzz signatures, forms, reports, segments, HTTP and JSON: 30 s each, by a seed that is printed
 	.venv/bin/python -m tests.fuzz $(ARGS)
