@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
 
@@ -121,7 +122,7 @@ def in_namespace(helm: Helm, name: str, namespace: str) -> Rendered:
 
 def pod_of(workload: Object) -> Object:
     """The pod that a controller would make."""
-    template = workload["spec"]["template"]
+    template = deepcopy(workload["spec"]["template"])
     metadata = {**template["metadata"], "name": workload["metadata"]["name"]}
     return {"apiVersion": "v1", "kind": "Pod", **template, "metadata": metadata}
 

@@ -255,6 +255,9 @@ async def rig_in(
 ) -> AsyncIterator[Rig]:
     """Everything around the operator. Left: it is killed, and no PhoneNumber of `namespace` stays."""
     await install(kube)
+    for other in await kube.find(NAMESPACES):
+        # The operator looks after all namespaces: what an earlier test has left would be its business too.
+        await forget_numbers(kube, other["metadata"]["name"])
     kubeconfig = await ServiceAccounts(cluster, kube, NAMESPACE, folder)(ACCOUNT)
     async with AsyncExitStack() as stack:
         settings = SimulatorSettings(
