@@ -71,6 +71,10 @@ def build_tree(spec: dict[str, Any]) -> None:
     bind("/dev", root / "dev")
     for source, path, is_read_only in spec["mounts"]:
         bind(source, root / path.lstrip("/"), is_read_only)
+    for source, path in spec["image"]:
+        # A checkout in /tmp, where pods have a volume.
+        if any(path.startswith(f"{over}/") for _, over, _ in spec["mounts"]):
+            bind(source, root / path.lstrip("/"), is_read_only=True)
     (root / "proc").mkdir()
     mount("proc", root / "proc", "proc", MS_NOSUID)
     if spec["is_read_only"]:
