@@ -63,6 +63,8 @@ async def test_a_release_comes_changes_goes_back_and_goes(
     added: Values = {"database": {"name": world.database}}
     change: Values = {"session": {"maxTurns": 77}, "logging": {"level": "DEBUG"}}
     await explained(world, release.of(newer_chart(tmp_path)).upgrade(VALUES, added, change))
+    # helm waits for the new pods, not for the end of the old ones.
+    await until(lambda: len(world.node.running("session")) == 1, "the older pod stays")
     assert the(world, "session").name != sessions.name
     assert await told(kube, namespace) == "77"
     assert await phone_number(kube, namespace) == before

@@ -193,8 +193,9 @@ async def relayed(port: int, address: str) -> AsyncIterator[None]:
             writer.close()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pairs.append(writer)
         other_reader, other_writer = await asyncio.open_connection(host, int(target))
-        pairs.extend((writer, other_writer))
+        pairs.append(other_writer)
         await asyncio.gather(pump(reader, other_writer), pump(other_reader, writer))
 
     server = await asyncio.start_server(relay, "127.0.0.1", port)

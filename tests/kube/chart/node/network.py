@@ -39,7 +39,7 @@ class Network:
         self._namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
         self._numbers = count(2)
         self._doors: list[asyncio.Server] = []
-        self._relays: set[asyncio.Task[None]] = set()
+        self._relays: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def new_address(self) -> str:
         """A pod's, which nothing else has."""
@@ -100,18 +100,12 @@ class Network:
         made.setblocking(False)
         return made
 
-    def _relayed(self, to: Connect) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task
-            self._relays.add(task)
-            try:
-                await _relay(reader, writer, to)
-            except asyncio.CancelledError:
-                # asyncio.streams would report what we end ourselves.
-                writer.transport.abort()
-            finally:
-                self._relays.discard(task)
+    def _relayed(self, to: Connect) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
+        def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # Ours from the first moment: a task that is canceled before it has begun closes nothing.
+            task = asyncio.get_running_loop().create_task(_relay(reader, writer, to))
+            self._relays[task] = writer
+            task.add_done_callback(self._relays.pop)
 
         return relay
 
@@ -124,10 +118,11 @@ class Network:
     async def close(self) -> None:
         for door in self._doors:
             door.close()
-        tasks = list(self._relays)
-        for task in tasks:
+        relays = dict(self._relays)
+        for task, writer in relays.items():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            writer.transport.abort()
+        await asyncio.gather(*relays, return_exceptions=True)
         os.close(self._namespace)
 
 
