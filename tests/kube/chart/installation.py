@@ -100,7 +100,8 @@ async def buy(world: World, name: str = "support") -> str:
 async def talk(world: World, number: str, participant: str, body: str = "Hello?") -> list[str]:
     """What the participant gets for a text."""
     outcome = await world.twilio.text(participant, number, body)
-    assert outcome == "delivered", f"{outcome} {await world.twilio.get('/webhooks')}\n{world.node.logs}"
+    # Where a pod has just gone, Twilio comes again, in the end by the fallback URL.
+    assert outcome in ("delivered", "fallback"), f"{outcome} {await world.twilio.get('/webhooks')}\n{world.node.logs}"
     replies = await world.twilio.replies(participant)
     assert replies, f"no answer\n{world.node.logs}"
     return replies

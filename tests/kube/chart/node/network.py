@@ -85,7 +85,7 @@ class Network:
             host, local = server.sockets[0].getsockname()
             yield f"{host}:{local}"
         finally:
-            server.close()
+            await _close(server)
 
     def new_socket(self) -> socket.socket:
         """A socket stays in the namespace that its maker was in, whoever uses it; so a thread goes there and ends."""
@@ -117,7 +117,7 @@ class Network:
 
     async def close(self) -> None:
         for door in self._doors:
-            door.close()
+            await _close(door)
         relays = dict(self._relays)
         for task, writer in relays.items():
             task.cancel()
@@ -169,6 +169,15 @@ def missing() -> str:
 
 def _has_own_network(pid: int) -> bool:
     return os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
+
+
+async def _close(server: asyncio.Server) -> None:
+    """What was accepted a moment ago becomes a connection in the loop's next rounds; a closed server would leak it."""
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    server.close()
 
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: Connect) -> None:
