@@ -36,17 +36,21 @@ up: .venv/installed ## start every service on this machine, with a simulated Twi
 # test it was at and is replaced; with --dist loadfile, loadscope or loadgroup xdist would then wait for ever.
 # Whatever hangs all the same: an interrupt after 20 minutes still tells what failed.
 test: .venv/installed ## run every test
-	$(LIMIT) .venv/bin/pytest -n 3 --dist worksteal --max-worker-restart 4 $(ARGS)
+	@$(LIMIT) .venv/bin/pytest -n 3 --dist worksteal --max-worker-restart 4 $(ARGS) || \
+	  $(call once_more,$(LIMIT) .venv/bin/pytest)
 
 LIMIT := $(if $(shell command -v timeout),timeout --foreground -s INT -k 60 20m)
+
+# Dozens of real processes on two cores have bad moments: what fails in one has to pass alone, and both are printed.
+# 1 is pytest's word for failed tests: after anything else not every test was run.
+once_more = { [ $$? = 1 ] && echo 'What failed is tried once more, alone.' && \
+  $(1) --last-failed --last-failed-no-failures none; }
 
 test-kube: .venv/installed ## test on a real Kubernetes API server; the first time builds it, about ten minutes
 	.venv/bin/python -m tests.kube.programs
 	.venv/bin/python -m tests.kube.tools
-	$(KUBE_TESTS) -n 2 --dist worksteal --max-worker-restart 4 $(ARGS) || \
-	  { echo 'What failed is tried once more, alone.' && $(KUBE_TESTS) --last-failed --last-failed-no-failures none; }
+	@$(KUBE_TESTS) -n 2 --dist worksteal --max-worker-restart 4 $(ARGS) || $(call once_more,$(KUBE_TESTS))
 
-# Two control planes on two cores have bad moments: what fails in one has to pass by itself, and both are printed.
 KUBE_TESTS := PARLEY_KUBE_REQUIRED=1 .venv/bin/pytest $(if $(filter tests/%,$(ARGS)),,tests/kube tests/chart)
 
 test-image: .venv/installed ## build the images, run them, have checkov judge them and the chart; the first time takes minutes

@@ -17,6 +17,9 @@ from tests.databases import FreshDatabase, fresh_database, make_template
 # Hears all that is told while tests run.
 pytest_plugins = ["tests.canary.plugin"]
 
+# Their assertions tell what they compared, as those of the tests do.
+pytest.register_assert_rewrite("tests.chaos", "tests.chart", "tests.e2e", "tests.kube")
+
 # A process that starts another one while gRPC is at work would run gRPC's own preparations for a fork, which end the
 # child now and then; ours become other programs at once. Read when gRPC is first used.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"

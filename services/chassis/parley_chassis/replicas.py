@@ -1,11 +1,12 @@
 """Spreads calls over the replicas of another service.
 
 Every call has a deadline. A replica that fails is left alone for a moment and the call is repeated once on
-another, so that a frozen process costs one deadline and no more.
+another, so that a frozen process costs one deadline and no more. One that is back is waited for until it is connected.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -27,6 +28,10 @@ SUSPENSION = 2.0
 """Seconds for which a replica that failed gets no calls while another is there."""
 LONGEST_SUSPENSION = 8
 """Suspensions that follow each other without an answer grow to this many times the first."""
+RECONNECT = 1.0
+"""Seconds after which a replica that is there is connected again: more than the longest pause between two attempts."""
+GLANCE = 0.02
+"""Seconds between two looks at whether one is."""
 
 
 class _Replica(Generic[StubT]):
@@ -60,6 +65,10 @@ class _Replica(Generic[StubT]):
         self._suspension = min(max(self._suspension * 2, first), longest) if is_silent else first
         self._failed_at = time.monotonic()
         self.suspended_until = self._failed_at + self._suspension
+
+    def is_connected(self) -> bool:
+        """If not, it soon tries to be."""
+        return self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
 
     async def close(self, grace: float | None = None) -> None:
         await self._channel.close(grace)
@@ -102,12 +111,14 @@ class Replicas(Generic[StubT]):
     ) -> ResponseT:
         """Calls one replica, and up to `repeats` others (or the same again) when it does not answer.
 
-        `timeout` is in seconds, for each try. Only for calls that may be repeated. Raises AioRpcError of the last try.
+        `timeout` is in seconds, for each try; for RECONNECT those that found no connection do not count. Only for
+        calls that may be repeated. Raises AioRpcError of the last try.
         """
         if len(self._peers.all) == 1:
             # Asking one that is slow again while it works at it would make it slower: it gets the time of all tries.
             timeout *= repeats + 1
-        for left in range(repeats, -1, -1):
+        left, give_up = repeats, time.monotonic() + RECONNECT
+        while True:
             replica = self._choose()
             began = replica.begin(timeout)
             try:
@@ -118,12 +129,27 @@ class Replicas(Generic[StubT]):
                     raise
                 replica.failed(began, error.code())
                 self._peers.look()
-                if not left or (len(self._peers.all) == 1 and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED):
+                is_silent = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+                if not left or (is_silent and len(self._peers.all) == 1):
+                    raise
+                if is_silent or replica.is_connected():
+                    left -= 1
+                elif not await self._connected(give_up):
                     raise
             else:
                 replica.answered()
                 return response
-        raise AssertionError("unreachable")
+
+    async def _connected(self, give_up: float) -> bool:
+        """Whether one of them is connected before that time.
+
+        While one has just come back and the other just goes, a call finds neither, though it need not fail.
+        """
+        while time.monotonic() < give_up:
+            if any(replica.is_connected() for replica in self._peers.all):
+                return True
+            await asyncio.sleep(GLANCE)
+        return False
 
     def _choose(self) -> _Replica[StubT]:
         now = time.monotonic()

@@ -11,8 +11,9 @@ import pytest
 import uvloop
 
 from parley_chassis.errors import FailedPrecondition, ResourceExhausted, Unavailable
+from parley_chassis.replicas import RECONNECT
 from tests.integration.chassis.notifier_client import LIMIT, Client, client_of, client_of_servers, server_process
-from tests.integration.chassis.notifier_service import Notifier, serving, status_of
+from tests.integration.chassis.notifier_service import DEADLINE, Notifier, serving, status_of
 
 SHORT = 0.4
 
@@ -103,6 +104,31 @@ async def test_a_single_replica_is_called_again_soon_after_it_is_back() -> None:
             assert time.monotonic() - back < LIMIT
             await asyncio.sleep(0.02)
         assert time.monotonic() - back < 2.0
+
+
+async def test_no_call_fails_while_one_replica_has_just_come_back_and_the_other_goes() -> None:
+    async with AsyncExitStack() as stack:
+        async with serving() as second:
+            pass
+        async with serving() as first:
+            client = await stack.enter_async_context(client_of(first, second, suspension=0.05))
+            grown = time.monotonic() + 1.0
+            while time.monotonic() < grown:  # lets the pauses between attempts to connect grow
+                await client.call()
+                await asyncio.sleep(0.02)
+            notifier = Notifier()
+            await stack.enter_async_context(serving(notifier, listen=second))
+        await client.call()
+        assert notifier.calls == 1
+
+
+async def test_while_no_replica_is_there_a_call_fails_soon() -> None:
+    async with serving() as first, serving() as second:
+        pass
+    async with client_of(first, second) as client:
+        began = time.monotonic()
+        assert await status_of(client.call(timeout=DEADLINE)) == grpc.StatusCode.UNAVAILABLE
+        assert RECONNECT / 2 < time.monotonic() - began < DEADLINE
 
 
 async def test_a_frozen_replica_costs_one_deadline_and_is_used_again_when_it_thaws() -> None:
