@@ -100,6 +100,8 @@ def _list() -> None:
 def _deadline_rule() -> None:
     late = "self._draining or began - claimed > self._terms.lease - self._terms.margin"
     rewrite("parley_notifier.handlers.send_message", "SendMessage._send", late, "self._draining")
+    body = "parley_notifier.adapters.twilio.http_client"
+    rewrite(body, "TimelyBody._has_passed", "time.monotonic() > self._until", "False")
 
 
 def _opt_out_in_the_claim() -> None:

@@ -10,7 +10,7 @@ from parley_chassis.settings import ProcessSettings
 
 CHANNEL_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 250),
     # In spite of its name the time that one attempt to connect may take.
     ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.keepalive_time_ms", 30_000),

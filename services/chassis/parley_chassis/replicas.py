@@ -28,7 +28,7 @@ SUSPENSION = 2.0
 """Seconds for which a replica that failed gets no calls while another is there."""
 LONGEST_SUSPENSION = 8
 """Suspensions that follow each other without an answer grow to this many times the first."""
-RECONNECT = 1.0
+RECONNECT = 0.4
 """Seconds after which a replica that is there is connected again: more than the longest pause between two attempts."""
 GLANCE = 0.02
 """Seconds between two looks at whether one is."""

@@ -133,8 +133,11 @@ class CoverageStore(Protocol):
 
 
 class Carrier(Protocol):
-    async def send(self, claim: Claim) -> Answer:
-        """Sends the text once, without a repeat. Never raises for what the carrier or the network does."""
+    async def send(self, claim: Claim, until: float) -> Answer:
+        """Sends the text once, without a repeat, and not after `until`, a moment of the process's own clock.
+
+        Never raises for what the carrier or the network does.
+        """
 
     async def list_messages(self, look: Look) -> Listing:
         """The latest messages among which the attempt is, if Twilio has it. Raises CarrierUnavailable."""

@@ -6,8 +6,6 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -17,83 +15,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import parley_simulator.app
-from parley_notifier.adapters.twilio.carrier import ACCOUNT_PAGE, PAGE, Account, Limits, TwilioCarrier, twilio_carrier
+from parley_notifier.adapters.twilio.carrier import ACCOUNT_PAGE, PAGE, TwilioCarrier, twilio_carrier
 from parley_notifier.adapters.twilio.http_client import form_encoded
 from parley_notifier.domain.coverage import InboundText
-from parley_notifier.domain.facts import Claim
 from parley_notifier.domain.outcomes import Answer, outcome_of
 from parley_notifier.domain.settlement import Look, candidates
 from parley_notifier.errors import CarrierUnavailable
 from parley_simulator.domain.messages import Selection
 from parley_simulator.handlers.configure_service import ServiceChange
-from parley_simulator.settings import NumberSettings
-from parley_simulator.settings import Settings as SimulatorSettings
 from parley_simulator.simulator import Simulator
+from tests.contract.notifier.carriers import (
+    LIMITS,
+    NEVER,
+    OURS,
+    SERVICE,
+    SID,
+    THEIRS,
+    TOKEN,
+    Handle,
+    account,
+    claim,
+    saying,
+    something_that_answers,
+)
 
-OURS, THEIRS, TOKEN = "+15550001111", "+15550100001", "the-token-of-the-test-account"
-SID, SERVICE = "AC" + "0" * 31 + "1", "MG" + "a" * 32
 LOOK = Look("t", "d", 1, 0.0, OURS, THEIRS, "hello")
-LIMITS = Limits(connect=0.3, read=0.3, total=0.5, requests=4)
-Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def claim(text: str = "hello", sender: str = OURS, participant: str = THEIRS) -> Claim:
-    return Claim("0f0e0d0c-0b0a-0908-0706-050403020100", "t", 1, sender, participant, text)
-
-
-def account(url: str, **fields: str) -> Account:
-    usual = {"account_sid": SID, "username": SID, "password": TOKEN, "callback_url": "https://gateway.example.com/"}
-    return Account(url, **(usual | fields))
-
-
-@pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    settings = SimulatorSettings(
-        listen="127.0.0.1:0",
-        control_listen="127.0.0.1:0",
-        account_sid=SID,
-        auth_token=TOKEN,
-        api_keys={"SK" + "0" * 32: "the-secret-of-the-key"},
-        numbers=(NumberSettings(phone_number=OURS),),
-    )
-    async with parley_simulator.app.running(settings) as started:
-        yield started
-
-
-@pytest.fixture
-async def carrier(simulator: Simulator) -> AsyncIterator[TwilioCarrier]:
-    async with twilio_carrier(account(simulator.api_url), LIMITS) as made:
-        yield made
-
-
-@asynccontextmanager
-async def something_that_answers(handle: Handle) -> AsyncIterator[str]:
-    """A server that is no Twilio; its URL."""
-
-    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await handle(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handled, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-def saying(answer: bytes) -> Handle:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-
-    return handle
 
 
 async def sent_to(handle: Handle) -> Answer:
     async with something_that_answers(handle) as url, twilio_carrier(account(url), LIMITS) as carrier:
-        return await carrier.send(claim())
+        return await carrier.send(claim(), NEVER)
 
 
 # ---- a Twilio
@@ -101,7 +52,7 @@ async def sent_to(handle: Handle) -> Answer:
 
 async def test_a_text_arrives_as_it_is(carrier: TwilioCarrier, simulator: Simulator) -> None:
     text = "100 % & = + ; ñ 你 😀\nsecond line"
-    answer = await carrier.send(claim(text))
+    answer = await carrier.send(claim(text), NEVER)
     (message,) = simulator.outbox(THEIRS)
     assert (message.body, message.number, message.participant) == (text, OURS, THEIRS)
     assert (answer.http_status, answer.sid) == (201, message.sid)
@@ -109,7 +60,7 @@ async def test_a_text_arrives_as_it_is(carrier: TwilioCarrier, simulator: Simula
 
 
 async def test_the_callback_names_the_delivery_and_how_to_repeat(carrier: TwilioCarrier, simulator: Simulator) -> None:
-    await carrier.send(claim())
+    await carrier.send(claim(), NEVER)
     (message,) = simulator.outbox(THEIRS)
     assert message.status_callback == (
         "https://gateway.example.com/twilio/status/0f0e0d0c-0b0a-0908-0706-050403020100"
@@ -132,7 +83,7 @@ async def test_service_and_validity_are_named_where_there_are_any(
         form.update(parse_qs((await reader.readexactly(int(length))).decode()))
 
     async with something_that_answers(handle) as url, twilio_carrier(account(url), LIMITS) as carrier:
-        await carrier.send(replace(claim(), **fields))
+        await carrier.send(replace(claim(), **fields), NEVER)
     assert form["From"] == [OURS], "the sender is named beside its service"
     assert form.get("MessagingServiceSid", [""]) == [service]
     assert form.get("ValidityPeriod", [""]) == [validity]
@@ -159,7 +110,7 @@ async def _sent_by_service(simulator: Simulator, service_sid: str) -> str:
 async def test_an_api_key_opens_the_account(simulator: Simulator) -> None:
     keyed = account(simulator.api_url, username="SK" + "0" * 32, password="the-secret-of-the-key")
     async with twilio_carrier(keyed, LIMITS) as carrier:
-        assert (await carrier.send(claim())).sid
+        assert (await carrier.send(claim(), NEVER)).sid
 
 
 async def test_the_environment_does_not_bend_the_address(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +118,7 @@ async def test_the_environment_does_not_bend_the_address(simulator: Simulator, m
     monkeypatch.setenv("TWILIO_EDGE", "sydney")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     async with twilio_carrier(account(simulator.api_url), LIMITS) as carrier:
-        assert (await carrier.send(claim())).sid
+        assert (await carrier.send(claim(), NEVER)).sid
 
 
 @pytest.mark.parametrize(
@@ -182,20 +133,20 @@ async def test_the_environment_does_not_bend_the_address(simulator: Simulator, m
 async def test_a_refusal_carries_twilios_code(
     wrong: dict[str, str], status: int, code: int, carrier: TwilioCarrier
 ) -> None:
-    answer = await carrier.send(claim(**wrong))
+    answer = await carrier.send(claim(**wrong), NEVER)
     assert (answer.http_status, answer.error_code, answer.sid) == (status, code, "")
     assert outcome_of(answer).name == "refused"
 
 
 async def test_bad_credentials_keep_the_text(simulator: Simulator) -> None:
     async with twilio_carrier(account(simulator.api_url, password="wrong"), LIMITS) as carrier:
-        answer = await carrier.send(claim())
+        answer = await carrier.send(claim(), NEVER)
     assert (answer.http_status, outcome_of(answer).name) == (401, "account_refused")
 
 
 async def test_too_many_at_once_is_told(carrier: TwilioCarrier, simulator: Simulator) -> None:
     simulator.add_fault("rate_limit")
-    assert outcome_of(await carrier.send(claim())).name == "throttled"
+    assert outcome_of(await carrier.send(claim(), NEVER)).name == "throttled"
     assert simulator.outbox(THEIRS) == []
 
 
@@ -205,7 +156,7 @@ async def test_nothing_is_ever_sent_twice_by_itself(
 ) -> None:
     for kind in ("cut", "error", "slow"):
         simulator.add_fault(kind, accepted=accepted, seconds=1.0 if kind == "slow" else 0.0)
-        answer = await carrier.send(claim())
+        answer = await carrier.send(claim(), NEVER)
         assert (outcome_of(answer).name, answer.left) == ("unknown", True)
     await simulator.wait_for_outbound(THEIRS, 3 if accepted else 1)
     assert len(simulator.outbox(THEIRS)) == (3 if accepted else 1), "a slow one is taken after we have gone"
@@ -215,8 +166,8 @@ async def test_the_list_shows_the_messages_of_the_pair_newest_first(
     carrier: TwilioCarrier, simulator: Simulator
 ) -> None:
     for text in ("one", "two"):
-        await carrier.send(claim(text))
-    await carrier.send(claim("to another", participant="+15550100002"))
+        await carrier.send(claim(text), NEVER)
+    await carrier.send(claim("to another", participant="+15550100002"), NEVER)
     await simulator.text(THEIRS, OURS, "from them")
     listing = await carrier.list_messages(LOOK)
     assert sorted(message.text for message in listing.messages) == ["one", "two"]
@@ -227,7 +178,7 @@ async def test_the_list_shows_the_messages_of_the_pair_newest_first(
 
 async def test_a_list_that_goes_on_says_so(carrier: TwilioCarrier, simulator: Simulator) -> None:
     for _ in range(PAGE + 1):
-        await carrier.send(claim())
+        await carrier.send(claim(), NEVER)
     listing = await carrier.list_messages(LOOK)
     assert (len(listing.messages), listing.complete) == (PAGE, False)
 
@@ -253,7 +204,7 @@ async def test_the_list_of_inbound_texts_shows_what_participants_sent(
     carrier: TwilioCarrier, simulator: Simulator
 ) -> None:
     began = int(time.time())
-    await carrier.send(claim("from us"))
+    await carrier.send(claim("from us"), NEVER)
     await simulator.text(THEIRS, OURS, "naïve 你 😀")
     (text,) = await read_inbound(carrier)
     (message,) = simulator.messages(Selection(outbound=False))
@@ -274,7 +225,7 @@ async def test_inbound_texts_are_listed_newest_first_over_all_pages(
 async def test_a_page_tells_how_old_its_oldest_message_is(carrier: TwilioCarrier, simulator: Simulator) -> None:
     assert (await carrier.list_inbound("")).oldest_time is None
     began = int(time.time())
-    await carrier.send(claim("from us"))
+    await carrier.send(claim("from us"), NEVER)
     page = await carrier.list_inbound("")
     assert page.texts == ()
     assert page.oldest_time is not None
@@ -287,6 +238,27 @@ async def test_an_inbound_list_that_cannot_be_read_is_no_list(carrier: TwilioCar
         await carrier.list_inbound("")
 
 
+# ---- too late
+
+
+async def test_nothing_leaves_when_its_time_is_over(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    assert await carrier.send(claim(), time.monotonic()) == Answer(left=False)
+    assert simulator.outbox(THEIRS) == []
+    assert (await carrier.send(claim(), NEVER)).sid
+
+
+async def test_nothing_leaves_a_process_that_was_frozen_while_it_sent(
+    carrier: TwilioCarrier, simulator: Simulator
+) -> None:
+    until = time.monotonic() + 0.1
+    sending = asyncio.create_task(carrier.send(claim(), until))
+    await asyncio.sleep(0)
+    while time.monotonic() <= until:
+        pass
+    assert await sending == Answer(left=False)
+    assert simulator.outbox(THEIRS) == []
+
+
 # ---- no Twilio
 
 
@@ -295,14 +267,14 @@ async def test_a_refused_connection_let_nothing_out() -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         async with twilio_carrier(account(url), LIMITS) as carrier:
-            assert await carrier.send(claim()) == Answer(left=False)
+            assert await carrier.send(claim(), NEVER) == Answer(left=False)
             with pytest.raises(CarrierUnavailable):
                 await carrier.list_messages(LOOK)
 
 
 async def test_a_name_that_is_none_let_nothing_out() -> None:
     async with twilio_carrier(account("http://no.such.host.invalid"), LIMITS) as carrier:
-        assert await carrier.send(claim()) == Answer(left=False)
+        assert await carrier.send(claim(), NEVER) == Answer(left=False)
 
 
 async def test_a_connection_that_is_never_made_let_nothing_out() -> None:
@@ -317,7 +289,7 @@ async def test_a_connection_that_is_never_made_let_nothing_out() -> None:
             one.connect_ex(address)
         try:
             async with twilio_carrier(account(f"http://127.0.0.1:{address[1]}"), LIMITS) as carrier:
-                assert await carrier.send(claim()) == Answer(left=False)
+                assert await carrier.send(claim(), NEVER) == Answer(left=False)
         finally:
             for one in waiting:
                 one.close()
@@ -332,7 +304,7 @@ async def test_a_handshake_that_fails_let_nothing_out() -> None:
         something_that_answers(no_tls) as url,
         twilio_carrier(account(url.replace("http:", "https:")), LIMITS) as carrier,
     ):
-        assert await carrier.send(claim()) == Answer(left=False)
+        assert await carrier.send(claim(), NEVER) == Answer(left=False)
 
 
 async def test_silence_leaves_the_outcome_open() -> None:

@@ -8,15 +8,7 @@ from parley_notifier.adapters.twilio.carrier import TwilioCarrier, twilio_carrie
 from parley_notifier.domain.polls import Standing
 from parley_notifier.errors import CarrierUnavailable
 from parley_simulator.simulator import Simulator
-from tests.contract.notifier.test_carrier import (
-    LIMITS,
-    account,
-    carrier,  # noqa: F401 -- fixtures
-    claim,
-    saying,
-    simulator,  # noqa: F401 -- fixtures
-    something_that_answers,
-)
+from tests.contract.notifier.carriers import LIMITS, NEVER, account, claim, saying, something_that_answers
 
 MESSAGE = "SM" + "a" * 32
 
@@ -30,19 +22,19 @@ async def asked_of(said: bytes, sid: str = MESSAGE) -> Standing | None:
         return await asking.get_message(sid)
 
 
-async def test_a_message_says_how_it_stands(carrier: TwilioCarrier, simulator: Simulator) -> None:  # noqa: F811
-    sid = (await carrier.send(claim())).sid
+async def test_a_message_says_how_it_stands(carrier: TwilioCarrier, simulator: Simulator) -> None:
+    sid = (await carrier.send(claim(), NEVER)).sid
     simulator.move(sid, "sent")
     assert await carrier.get_message(sid) == Standing("sent", 0)
     simulator.move(sid, "undelivered", 30003)
     assert await carrier.get_message(sid) == Standing("undelivered", 30003)
 
 
-async def test_a_message_that_was_deleted_tells_nothing(carrier: TwilioCarrier) -> None:  # noqa: F811
+async def test_a_message_that_was_deleted_tells_nothing(carrier: TwilioCarrier) -> None:
     assert await carrier.get_message(MESSAGE) is None
 
 
-async def test_a_sid_that_is_none_is_not_asked_for(carrier: TwilioCarrier, simulator: Simulator) -> None:  # noqa: F811
+async def test_a_sid_that_is_none_is_not_asked_for(carrier: TwilioCarrier, simulator: Simulator) -> None:
     assert await carrier.get_message("../Calls/CA1") is None
     assert simulator.calls() == []
 

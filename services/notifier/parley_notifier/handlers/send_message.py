@@ -84,7 +84,7 @@ class SendMessage:
                 return Finding(claim, ADOPTED, Answer(sid=sid), began, time.monotonic())
             # That took its time: the lease is looked at once more.
             return await self._send(replace(claim, may_be_sent=False), claimed)
-        answer = await self._ask(claim)
+        answer = await self._ask(claim, claimed + self._terms.lease)
         outcome = outcome_of(answer)
         if outcome is ACCEPTED:
             self._accepted(claim.sender)
@@ -92,10 +92,10 @@ class SendMessage:
             _log(claim, outcome, answer)
         return Finding(claim, outcome, answer, began, time.monotonic(), random.random())  # noqa: S311
 
-    async def _ask(self, claim: Claim) -> Answer:
+    async def _ask(self, claim: Claim, until: float) -> Answer:
         try:
             with self._telemetry.span("notifier.send_message", claim.traceparent, {"message_id": claim.delivery_id}):
-                return await self._carrier.send(claim)
+                return await self._carrier.send(claim, until)
         except Exception:
             # A fault of ours says nothing about what Twilio has.
             log.exception("send_failed", extra={"message_id": claim.delivery_id})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import orjson
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from parley_notifier.adapters.twilio.http_client import HttpClient
+from parley_notifier.adapters.twilio.http_client import HttpClient, TooLate
 from parley_notifier.domain.coverage import InboundPage, InboundText
 from parley_notifier.domain.facts import Claim
 from parley_notifier.domain.outcomes import Answer
@@ -31,8 +32,8 @@ CALLBACK_RULES = "#rc=3&rp=ct,rt,5xx&ct=2000&rt=4000"
 PAGE = 200
 ACCOUNT_PAGE = 1000
 """Twilio gives no more at once."""
-# Before these no byte of a request was written: they arise while a connection is made.
-NOT_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+# Before these no byte of a request was written: they arise while a connection is made, or instead of the write.
+NOT_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, TooLate)
 KEEP_ALIVE = 10.0
 """Shorter than any server's: a connection that the other side is closing would leave an outcome unknown."""
 
@@ -85,7 +86,7 @@ class TwilioCarrier:
         self._callback_url = f"{account.callback_url.rstrip('/')}/twilio/status/"
         self._messages = f"{account.base_url.rstrip('/')}/2010-04-01/Accounts/{account.account_sid}/Messages.json"
 
-    async def send(self, claim: Claim) -> Answer:
+    async def send(self, claim: Claim, until: float) -> Answer:
         form = {
             "To": claim.participant,
             "From": claim.sender,
@@ -97,7 +98,8 @@ class TwilioCarrier:
         if claim.validity:
             form["ValidityPeriod"] = str(claim.validity)
         try:
-            response = await self._client.request_async("POST", self._messages, data=form)
+            left = until - time.monotonic()
+            response = await self._client.request_async("POST", self._messages, data=form, timeout=left)
         except NOT_LEFT:
             return Answer(left=False)
         except (aiohttp.ClientError, OSError):
