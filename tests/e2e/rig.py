@@ -38,6 +38,16 @@ SHORT = {
     "PARLEY_NOTIFIER_BACKOFF_LIMIT": "1.5",
     "PARLEY_AGENT_WORKERS": "2",
 }
+# Turns, and messages as both services have them, with who has claimed them and how often.
+UNDER_WAY = """
+  SELECT 'turn', t.id::text, t.claimed::text, t.fence::text, t.wake_time - clock_timestamp(), '', 0
+  FROM session.turns t WHERE t.open
+  UNION ALL
+  SELECT 'message', o.message_id::text, m.delivery_state::text, o.submits::text, o.next_submit_time - clock_timestamp(),
+    coalesce(d.state, 'not handed over'), d.attempt
+  FROM session.outbox o JOIN session.messages m ON m.id = o.message_id
+  LEFT JOIN notifier.deliveries d ON d.id = o.message_id
+"""
 
 
 @dataclass
@@ -62,15 +72,11 @@ class Rig:
 
     async def settled(self, timeout: float = 60.0) -> None:
         """Returns when nothing is under way any more: no open turn, nothing handed over without an outcome."""
-        async with asyncio.timeout(timeout):
-            async with await psycopg.AsyncConnection.connect(self.database.admin_url, autocommit=True) as connection:
-                while True:
-                    cursor = await connection.execute(
-                        "SELECT (SELECT count(*) FROM session.turns WHERE open) + (SELECT count(*) FROM session.outbox)"
-                    )
-                    if await cursor.fetchone() == (0,):
-                        return
-                    await asyncio.sleep(0.02)
+        give_up = asyncio.get_running_loop().time() + timeout
+        async with await psycopg.AsyncConnection.connect(self.database.admin_url, autocommit=True) as connection:
+            while left := await (await connection.execute(UNDER_WAY)).fetchall():
+                assert asyncio.get_running_loop().time() < give_up, f"still under way: {left[:5]}"
+                await asyncio.sleep(0.02)
 
     async def check(self) -> None:
         """What must hold of the whole run, whatever died: see the assertions."""

@@ -152,7 +152,7 @@ async def test_a_text_whose_process_died_before_it_marked_is_not_sent_again(
     account = Account(simulator.api_url, simulator.account_sid, simulator.account_sid, TOKEN, "http://127.0.0.1:9")
     async with process_on(database.notifier_url) as dead, twilio_carrier(account, Limits(1, 1, 2, 4)) as carrier:
         await dead.submit(text, after)
-        assert (await carrier.send(dead.claimed[0])).sid
+        assert (await carrier.send(dead.claimed[0], math.inf)).sid
     async with start():
         await session.wait_for("ACCEPTED", text.message_id, after.message_id, timeout=15)
     assert [message.body for message in simulator.outbox(thread.participant)] == [text.text, after.text]

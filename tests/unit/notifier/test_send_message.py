@@ -30,11 +30,13 @@ class Twilio:
     def __init__(self) -> None:
         self.answer: Answer | Exception = Answer(201, 0, "SM1")
         self.sent: list[Claim] = []
+        self.until: list[float] = []
         self.open = asyncio.Event()
         self.open.set()
 
-    async def send(self, claim: Claim) -> Answer:
+    async def send(self, claim: Claim, until: float) -> Answer:
         self.sent.append(claim)
+        self.until.append(until)
         await self.open.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -99,6 +101,14 @@ async def test_a_send_begins_while_enough_of_its_lease_is_left(sender: Sender) -
     sender.start(age=TERMS.lease - TERMS.margin - 1.0)
     await asyncio.sleep(0)
     assert await sender.outcome() == "accepted"
+
+
+async def test_no_send_may_leave_after_its_lease(sender: Sender) -> None:
+    claimed = time.monotonic() - 10.0
+    sender.start(age=10.0)
+    await asyncio.sleep(0)
+    await sender.outcome()
+    assert sender.twilio.until == [pytest.approx(claimed + TERMS.lease, abs=1.0)]
 
 
 async def test_what_had_not_begun_is_given_back_when_the_process_stops(sender: Sender) -> None:

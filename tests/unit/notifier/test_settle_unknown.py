@@ -24,7 +24,7 @@ class SlowList:
         await self.answers.wait()
         return Listing((), complete=True)
 
-    async def send(self, claim: Claim) -> Answer:
+    async def send(self, claim: Claim, until: float) -> Answer:
         raise AssertionError("a look sends nothing")
 
     async def known_sids(self, thread_id: str, delivery_id: str, sids: Sequence[str]) -> set[str]:
