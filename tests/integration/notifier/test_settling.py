@@ -1,5 +1,6 @@
 """Outcomes that nobody heard: settled by Twilio's callback, its list, or absence from it; never by sending again."""
 
+import math
 import socket
 
 import grpc
