@@ -12,7 +12,7 @@ from parley_chassis.postgres.failures import is_transient, silence
 from parley_chassis.postgres.pool import DatabaseUnavailable
 
 POOL_TIMEOUT = 2.0
-STATEMENT_TIMEOUT = "-c statement_timeout=5000 -c lock_timeout=2000"
+OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=3000"
 
 
 @asynccontextmanager
@@ -28,7 +28,7 @@ async def engine(url: str, *, application: str, size: int = 4) -> AsyncIterator[
         pool_timeout=POOL_TIMEOUT,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"application_name": application, "options": STATEMENT_TIMEOUT},
+        connect_args={"application_name": application, "options": OPTIONS},
     )
     event.listen(created.sync_engine, "handle_error", _name_error, retval=True)
     try:

@@ -25,10 +25,10 @@ async def test_a_statement_returns_its_rows_or_none(db: Database) -> None:
 
 
 async def test_the_connections_say_who_they_are_and_have_their_limits(db: Database) -> None:
-    limits = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+    limits = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"]
     names = ["application_name", *limits, "plan_cache_mode", "enable_seqscan", "enable_bitmapscan", "jit"]
     (row,) = await db.run("SELECT " + ", ".join(f"current_setting('{name}')" for name in names))
-    assert row == ("parley-trial", "5s", "2s", "3s", "force_generic_plan", "off", "off", "off")
+    assert row == ("parley-trial", "5s", "2s", "3s", "10s", "force_generic_plan", "off", "off", "off")
 
 
 async def test_what_is_committed_stays(db: Database) -> None:

@@ -13,7 +13,7 @@ import pytest
 from parley_chassis.postgres import pool
 from parley_chassis.postgres.embedded import EmbeddedPostgres, embedded_postgres
 from parley_chassis.postgres.failures import is_transient
-from parley_chassis.postgres.pool import Database, DatabaseUnavailable, Transaction, database
+from parley_chassis.postgres.pool import OPTIONS, Database, DatabaseUnavailable, Transaction, _options, database
 from parley_chassis.settings import SettingsError
 from tests.integration.chassis.pool.trial import SIZE, insert, stored
 
@@ -60,6 +60,27 @@ async def test_who_freezes_in_a_transaction_loses_it_and_its_locks(db: Database,
 
     await refuses(single, act)
     assert await single.run("SELECT text FROM trial") == [("x",)]
+
+
+async def test_who_freezes_between_two_statements_that_are_sent_together_loses_its_locks_too(
+    db: Database, single: Database
+) -> None:
+    await db.run("INSERT INTO trial VALUES (1)")
+    await single.run("SET idle_in_transaction_session_timeout = 20")
+    await single.run("SET transaction_timeout = 200")
+
+    async def act(transaction: Transaction) -> None:
+        await transaction.queue("UPDATE trial SET text = 'lost'")
+        # Meanwhile this side says nothing, not even that no more will follow.
+        assert await db.run("UPDATE trial SET text = 'x' RETURNING id") == [(1,)]
+
+    await refuses(single, act)
+    assert await single.run("SELECT text FROM trial") == [("x",)]
+
+
+def test_an_older_server_is_not_told_of_a_limit_that_it_does_not_know() -> None:
+    assert _options(160_009) == OPTIONS
+    assert _options(170_000) == f"{OPTIONS} -c transaction_timeout=10000"
 
 
 @pytest.mark.parametrize(
