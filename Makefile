@@ -54,7 +54,9 @@ test-kube: .venv/installed ## test on a real Kubernetes API server; the first ti
 KUBE_TESTS := PARLEY_KUBE_REQUIRED=1 .venv/bin/pytest $(if $(filter tests/%,$(ARGS)),,tests/kube tests/chart)
 
 test-image: .venv/installed ## build the images, run them, have checkov judge them and the chart; the first time takes minutes
-	.venv/bin/pytest $(wildcard tests/image/build/test_*.py) -p no:randomly $(ARGS)
+	@$(IMAGE_TESTS) $(ARGS) || $(call once_more,$(IMAGE_TESTS))
+
+IMAGE_TESTS := .venv/bin/pytest $(wildcard tests/image/build/test_*.py) -p no:randomly
 
 image: .venv/installed ## build the five images with buildah (with Docker: docs/compose.md)
 	.venv/bin/python -m tests.image.build.engine
