@@ -132,24 +132,23 @@ class Replicas(Generic[StubT]):
                 is_silent = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
                 if not left or (is_silent and len(self._peers.all) == 1):
                     raise
-                if is_silent or replica.is_connected():
+                if is_silent or replica.is_connected() or time.monotonic() > give_up:
                     left -= 1
-                elif not await self._connected(give_up):
-                    raise
+                else:
+                    await self._wait_for_one(give_up)
             else:
                 replica.answered()
                 return response
 
-    async def _connected(self, give_up: float) -> bool:
-        """Whether one of them is connected before that time.
+    async def _wait_for_one(self, give_up: float) -> None:
+        """Until one of them is connected, or it is that late.
 
         While one has just come back and the other just goes, a call finds neither, though it need not fail.
         """
-        while time.monotonic() < give_up:
-            if any(replica.is_connected() for replica in self._peers.all):
-                return True
+        while not any(replica.is_connected() for replica in self._peers.all):
+            if time.monotonic() > give_up:
+                return
             await asyncio.sleep(GLANCE)
-        return False
 
     def _choose(self) -> _Replica[StubT]:
         now = time.monotonic()

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -23,6 +24,29 @@ def failing(error: Exception) -> Notifier:
         raise error
 
     return Notifier(act)
+
+
+@asynccontextmanager
+async def cut_from(address: str, cut: asyncio.Event) -> AsyncIterator[str]:
+    """An address that leads to another one until `cut` is set: then it is nobody's, and its connections break."""
+    host, _, port = address.rpartition(":")
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_reader, to_writer = await asyncio.open_connection(host, int(port))
+        pumps = asyncio.gather(pump(reader, to_writer), pump(to_reader, writer))
+        await cut.wait()
+        server.close()
+        pumps.cancel()
+        writer.transport.abort()
+        to_writer.transport.abort()
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    yield "{}:{}".format(*server.sockets[0].getsockname())
+    server.close()
 
 
 async def test_calls_go_round() -> None:
@@ -120,6 +144,26 @@ async def test_no_call_fails_while_one_replica_has_just_come_back_and_the_other_
             await stack.enter_async_context(serving(notifier, listen=second))
         await client.call()
         assert notifier.calls == 1
+
+
+async def test_a_call_that_was_cut_off_late_is_repeated_on_another_replica() -> None:
+    silent_for_ever = asyncio.Event()
+    cut = asyncio.Event()
+
+    async def act(_request: Any, _context: Any) -> None:
+        asyncio.get_running_loop().call_later(RECONNECT * 1.5, cut.set)
+        await silent_for_ever.wait()
+
+    notifier = Notifier()
+    async with (
+        serving(Notifier(act)) as first,
+        serving(notifier) as second,
+        cut_from(first, cut) as first_while_it_lives,
+    ):
+        async with client_of(way, second) as client:
+            await client.call()
+        silent_for_ever.set()
+    assert notifier.calls == 1
 
 
 async def test_while_no_replica_is_there_a_call_fails_soon() -> None:
