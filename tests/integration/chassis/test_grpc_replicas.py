@@ -45,8 +45,11 @@ async def cut_from(address: str, cut: asyncio.Event) -> AsyncIterator[str]:
         to_writer.transport.abort()
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
-    yield "{}:{}".format(*server.sockets[0].getsockname())
-    server.close()
+    try:
+        yield "{}:{}".format(*server.sockets[0].getsockname())
+    finally:
+        cut.set()
+        server.close()
 
 
 async def test_calls_go_round() -> None:
@@ -158,7 +161,7 @@ async def test_a_call_that_was_cut_off_late_is_repeated_on_another_replica() -> 
     async with (
         serving(Notifier(act)) as first,
         serving(notifier) as second,
-        cut_from(first, cut) as first_while_it_lives,
+        cut_from(first, cut) as way,
     ):
         async with client_of(way, second) as client:
             await client.call()
