@@ -117,6 +117,8 @@ async def test_a_restored_database_sends_nothing_twice(
         await notifier.submit(thread.text("lost"))
         await eventually(lambda: _is(lambda: texts_at(simulator) == ["before", "lost"]))
     await _restore(own_postgres, backup, new_timeline=True)
+    # Without lists it is not over before somebody has asked for its end.
+    unlisted = simulator.add_fault("error", operation="messages.list", count=None)
     async with started(url, simulator, session) as (notifier, gate):
         await eventually(gate.is_recovering)
         # The session service has forgotten it too: its agent says the same again, in another message.
@@ -127,6 +129,7 @@ async def test_a_restored_database_sends_nothing_twice(
         info = error_info(refused.value)
         assert info is not None
         assert info.reason == "GATE_RECOVERING"
+        simulator.clear_faults(unlisted.id)
         await eventually(lambda: _is(lambda: texts_at(simulator) == ["before", "lost", "after"]))
         assert await gate.is_open()
 
@@ -144,8 +147,10 @@ async def test_a_volume_that_was_put_back_under_a_running_process_is_noticed(
         await notifier.submit(lost)
         # The batch that noted its outcome has seen its claim in the log: no look at the gate is needed.
         await session.wait_for("ACCEPTED", lost.message_id)
+        unlisted = simulator.add_fault("error", operation="messages.list", count=None)
         await _restore(own_postgres, backup, new_timeline=False)
         await eventually(gate.is_recovering)
+        simulator.clear_faults(unlisted.id)
         thread.written -= 1
         await notifier.submit(thread.text("lost"), thread.text("after"))
         await eventually(lambda: _is(lambda: texts_at(simulator) == ["before", "lost", "after"]))
