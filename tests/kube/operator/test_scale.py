@@ -108,7 +108,7 @@ async def together(calls: Iterable[Awaitable[Any]]) -> None:
 
 def lists_within(seconds: float) -> float:
     """Calls at the most that look at what the account has, its services, and what is for sale; whoever else asks."""
-    return 5 * (1 + seconds / OBSERVE_AGE)
+    return 10 * (1 + seconds / OBSERVE_AGE)
 
 
 def cpu_seconds(rig: Rig) -> float:
